@@ -1,0 +1,71 @@
+"""What can go wrong, by what the caller can do about it.
+
+RosterError                  anything that we say to a person; its text is the message
+├── ConfigurationError       the configuration must be mended before we start
+├── UsageError               the command line was used wrongly
+├── UnusableFile             a report file cannot be imported; nothing was changed
+└── PublicError              shown to the caller of the graph, with `code`
+    ├── BadRequest           BAD_USER_INPUT: mend the query or its variables
+    ├── Ambiguous            AMBIGUOUS: more than one thing has this id; ask by another
+    ├── Unauthenticated      UNAUTHENTICATED: send a credential (HTTP 401)
+    ├── Forbidden            FORBIDDEN: this credential may not
+    ├── SourceUnavailable    SOURCE_UNAVAILABLE: Canvas could not be asked; try later
+    └── Throttled            THROTTLED: Canvas would be asked too much; try later
+"""
+
+from typing import ClassVar
+
+
+class RosterError(Exception):
+    pass
+
+
+class ConfigurationError(RosterError):
+    pass
+
+
+class UsageError(RosterError):
+    pass
+
+
+class UnusableFile(RosterError):
+    """`place` is file, line and column as far as they are known."""
+
+    def __init__(
+        self, message: str, *, file: str, line: int | None = None, column: str | None = None
+    ) -> None:
+        self.file, self.line, self.column = file, line, column
+        place = file if line is None else f"{file}, line {line}"
+        super().__init__(f"{place}{f', column {column}' if column else ''}: {message}")
+
+
+class PublicError(RosterError):
+    code: ClassVar[str] = "INTERNAL_ERROR"
+
+    @property
+    def extensions(self) -> dict[str, object]:
+        return {"code": self.code}
+
+
+class BadRequest(PublicError):
+    code = "BAD_USER_INPUT"
+
+
+class Ambiguous(PublicError):
+    code = "AMBIGUOUS"
+
+
+class Unauthenticated(PublicError):
+    code = "UNAUTHENTICATED"
+
+
+class Forbidden(PublicError):
+    code = "FORBIDDEN"
+
+
+class SourceUnavailable(PublicError):
+    code = "SOURCE_UNAVAILABLE"
+
+
+class Throttled(PublicError):
+    code = "THROTTLED"

@@ -1,0 +1,411 @@
+"""How the roster is kept: the tables, with the institution at the head of every key.
+
+Ids of rows are ours and never change; what Canvas, LTI or a SIS calls the same thing is a column or,
+for people, an alias. References between rows are plain ids without database constraints, so that a
+million rows load at the driver's speed (`docs/decisions/0002-no-foreign-keys.md`).
+Timestamps are UTC. Texts of states, types, sources and kinds are the words of the graph.
+"""
+
+from tortoise import fields
+from tortoise.indexes import Index
+from tortoise.models import Model
+
+
+def row_id() -> fields.BigIntField:
+    return fields.BigIntField(primary_key=True, generated=True)
+
+
+# One school on one platform. `shard` is the one its Canvas lives on: global id = shard x 10^13 + local id.
+class Institution(Model):
+    id = fields.IntField(primary_key=True, generated=True)
+    slug = fields.CharField(max_length=64, unique=True)
+    canvas_url = fields.CharField(max_length=255, null=True)
+    root_account = fields.BigIntField(null=True)
+    shard = fields.IntField(default=1)
+    feed_position = fields.BigIntField(default=0)
+
+    class Meta:
+        table = "institution"
+
+
+class Account(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    canvas_id = fields.BigIntField(null=True)
+    sis_id = fields.CharField(max_length=255, null=True)
+    name = fields.TextField(null=True)
+    parent_id = fields.BigIntField(null=True)
+    state = fields.CharField(max_length=16, null=True)
+    source = fields.CharField(max_length=16)
+    as_of = fields.DatetimeField()
+    row_hash = fields.BigIntField(null=True)
+    removed_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "account"
+        unique_together = (("institution_id", "canvas_id"),)
+        indexes = (
+            Index(fields=("institution_id", "sis_id"), name="account_sis"),
+            Index(fields=("institution_id", "parent_id"), name="account_parent"),
+        )
+
+
+class Term(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    canvas_id = fields.BigIntField(null=True)
+    sis_id = fields.CharField(max_length=255, null=True)
+    name = fields.TextField(null=True)
+    state = fields.CharField(max_length=16, null=True)
+    start_at = fields.DatetimeField(null=True)
+    end_at = fields.DatetimeField(null=True)
+    source = fields.CharField(max_length=16)
+    as_of = fields.DatetimeField()
+    row_hash = fields.BigIntField(null=True)
+    removed_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "term"
+        unique_together = (("institution_id", "canvas_id"),)
+        indexes = (Index(fields=("institution_id", "sis_id"), name="term_sis"),)
+
+
+# `search_key` holds name and code folded for search, `sort_key` the folded name (`models.text`).
+class Course(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    canvas_id = fields.BigIntField(null=True)
+    sis_id = fields.CharField(max_length=255, null=True)
+    integration_id = fields.CharField(max_length=255, null=True)
+    uuid = fields.CharField(max_length=64, null=True)
+    lti_context_id = fields.CharField(max_length=255, null=True)
+    name = fields.TextField(null=True)
+    course_code = fields.TextField(null=True)
+    state = fields.CharField(max_length=16, null=True)
+    start_at = fields.DatetimeField(null=True)
+    end_at = fields.DatetimeField(null=True)
+    time_zone = fields.CharField(max_length=64, null=True)
+    account_id = fields.BigIntField(null=True)
+    term_id = fields.BigIntField(null=True)
+    sort_key = fields.TextField()
+    search_key = fields.TextField()
+    source = fields.CharField(max_length=16)
+    as_of = fields.DatetimeField()
+    row_hash = fields.BigIntField(null=True)
+    removed_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "course"
+        unique_together = (("institution_id", "canvas_id"),)
+        indexes = (
+            Index(fields=("institution_id", "sis_id"), name="course_sis"),
+            Index(fields=("institution_id", "integration_id"), name="course_integration"),
+            Index(fields=("institution_id", "lti_context_id"), name="course_lti_context"),
+            Index(fields=("institution_id", "account_id", "id"), name="course_account"),
+            Index(fields=("institution_id", "term_id", "id"), name="course_term"),
+            Index(fields=("institution_id", "id"), name="course_page"),
+        )
+
+
+# `course_id` is where the section is now; `origin_course_id` where it was cross-listed from.
+class Section(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    canvas_id = fields.BigIntField(null=True)
+    sis_id = fields.CharField(max_length=255, null=True)
+    integration_id = fields.CharField(max_length=255, null=True)
+    name = fields.TextField(null=True)
+    state = fields.CharField(max_length=16, null=True)
+    start_at = fields.DatetimeField(null=True)
+    end_at = fields.DatetimeField(null=True)
+    course_id = fields.BigIntField()
+    origin_course_id = fields.BigIntField(null=True)
+    source = fields.CharField(max_length=16)
+    as_of = fields.DatetimeField()
+    row_hash = fields.BigIntField(null=True)
+    removed_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "section"
+        unique_together = (("institution_id", "canvas_id"),)
+        indexes = (
+            Index(fields=("institution_id", "sis_id"), name="section_sis"),
+            Index(fields=("institution_id", "integration_id"), name="section_integration"),
+            Index(fields=("institution_id", "course_id", "id"), name="section_course"),
+        )
+
+
+# One person, however many identifiers (`Identity`). Three groups of fields, each with its source and age:
+#
+# name (name … pronouns), login (login_id, sis_id, integration_id, state) and contact (email, avatar_url).
+# `sort_key` is the folded sortable name, `search_key` all names folded (`models.text`).
+class Person(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    canvas_id = fields.BigIntField(null=True)
+    uuid = fields.CharField(max_length=64, null=True)
+    sis_id = fields.CharField(max_length=255, null=True)
+    integration_id = fields.CharField(max_length=255, null=True)
+    login_id = fields.CharField(max_length=255, null=True)
+    state = fields.CharField(max_length=16, null=True)
+    name = fields.TextField(null=True)
+    sortable_name = fields.TextField(null=True)
+    short_name = fields.TextField(null=True)
+    given_name = fields.TextField(null=True)
+    family_name = fields.TextField(null=True)
+    pronouns = fields.TextField(null=True)
+    email = fields.TextField(null=True)
+    avatar_url = fields.TextField(null=True)
+    sort_key = fields.TextField()
+    search_key = fields.TextField()
+    name_source = fields.CharField(max_length=16, null=True)
+    name_as_of = fields.DatetimeField(null=True)
+    login_source = fields.CharField(max_length=16, null=True)
+    login_as_of = fields.DatetimeField(null=True)
+    contact_source = fields.CharField(max_length=16, null=True)
+    contact_as_of = fields.DatetimeField(null=True)
+    row_hash = fields.BigIntField(null=True)
+    merged_into_id = fields.BigIntField(null=True)
+    removed_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "person"
+        unique_together = (("institution_id", "canvas_id"),)
+        indexes = (Index(fields=("institution_id", "id"), name="person_page"),)
+
+
+# One identifier ever seen for a person.
+#
+# `kind`: lti13_sub, lti11_user_id, canvas_global_id, canvas_uuid, sis_user_id, integration_id, login_id, email.
+# `scope`: what the value is unique in below the institution (a platform registration, an authentication
+# provider), else "". `exclusive` is true while the alias is live and of a kind that names one person (every
+# kind but email), else null: the unique constraint then lets one live alias stand and any number of ended ones.
+class Identity(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    person_id = fields.BigIntField()
+    kind = fields.CharField(max_length=24)
+    scope = fields.CharField(max_length=255, default="")
+    value = fields.CharField(max_length=512)
+    exclusive = fields.BooleanField(null=True)
+    source = fields.CharField(max_length=16)
+    context_course_id = fields.BigIntField(null=True)
+    first_seen_at = fields.DatetimeField()
+    last_seen_at = fields.DatetimeField()
+    ended_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "identity"
+        unique_together = (("institution_id", "kind", "scope", "value", "exclusive"),)
+        indexes = (
+            Index(fields=("institution_id", "person_id"), name="identity_person"),
+            Index(fields=("institution_id", "kind", "value"), name="identity_value"),
+        )
+
+
+# Two records that claim one identifier, or one that fits two people: a person decides.
+class IdentityConflict(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    kind = fields.CharField(max_length=24)
+    value = fields.CharField(max_length=512)
+    person_id = fields.BigIntField(null=True)
+    other_person_id = fields.BigIntField(null=True)
+    source = fields.CharField(max_length=16)
+    evidence = fields.TextField()
+    proposal = fields.TextField(null=True)
+    found_at = fields.DatetimeField()
+    resolved_at = fields.DatetimeField(null=True)
+    resolution = fields.TextField(null=True)
+
+    class Meta:
+        table = "identity_conflict"
+        indexes = (Index(fields=("institution_id", "resolved_at"), name="identity_conflict_open"),)
+
+
+# A person in a section, in one role.
+#
+# Found by its Canvas id when known, else by (section, person, role, associated person). Three groups of
+# fields, each with its source and age: standing (type, role, state, section, limits, associated person),
+# dates (start_at, end_at) and activity (created_at … sis_import_id). `missing_since`: began of the first whole
+# read that should have shown it and did not, while nothing has yet proved that it ended.
+class Enrollment(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    canvas_id = fields.BigIntField(null=True)
+    course_id = fields.BigIntField()
+    section_id = fields.BigIntField(null=True)
+    person_id = fields.BigIntField()
+    type = fields.CharField(max_length=16)
+    role = fields.CharField(max_length=255, null=True)
+    role_id = fields.BigIntField(null=True)
+    state = fields.CharField(max_length=20)
+    limit_to_section = fields.BooleanField(null=True)
+    associated_person_id = fields.BigIntField(null=True)
+    start_at = fields.DatetimeField(null=True)
+    end_at = fields.DatetimeField(null=True)
+    created_at = fields.DatetimeField(null=True)
+    updated_at = fields.DatetimeField(null=True)
+    last_activity_at = fields.DatetimeField(null=True)
+    total_activity_seconds = fields.BigIntField(null=True)
+    sis_import_id = fields.BigIntField(null=True)
+    standing_source = fields.CharField(max_length=16)
+    standing_as_of = fields.DatetimeField()
+    dates_source = fields.CharField(max_length=16, null=True)
+    dates_as_of = fields.DatetimeField(null=True)
+    activity_source = fields.CharField(max_length=16, null=True)
+    activity_as_of = fields.DatetimeField(null=True)
+    row_hash = fields.BigIntField(null=True)
+    missing_since = fields.DatetimeField(null=True)
+    removed_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "enrollment"
+        unique_together = (("institution_id", "canvas_id"),)
+        indexes = (
+            Index(fields=("institution_id", "course_id", "id"), name="enrollment_course"),
+            Index(fields=("institution_id", "section_id", "id"), name="enrollment_section"),
+            Index(fields=("institution_id", "person_id", "id"), name="enrollment_person"),
+        )
+
+
+# What NRPS and launches know: a person in a course, roles merged, no section. Never an enrollment.
+#
+# `types`: the graph's enrollment types, joined by commas; `roles`: role names as the source spells them, a JSON list.
+class Membership(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    course_id = fields.BigIntField()
+    person_id = fields.BigIntField()
+    types = fields.CharField(max_length=128)
+    roles = fields.TextField(null=True)
+    state = fields.CharField(max_length=20, null=True)
+    source = fields.CharField(max_length=16)
+    as_of = fields.DatetimeField()
+    ended_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "membership"
+        unique_together = (("institution_id", "course_id", "person_id"),)
+        indexes = (Index(fields=("institution_id", "person_id"), name="membership_person"),)
+
+
+# One read of one source: what was asked, under whose authority, and whether the answer was whole.
+#
+# `scope_kind`: institution, account, course, section or person, with our id in `scope_id` (0 for the
+# institution). `groups` and `states` are sorted words joined by commas; `authority` is admin, report, platform,
+# or `person:<our id>`. The planner believes this table and nothing else.
+class Coverage(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    scope_kind = fields.CharField(max_length=16)
+    scope_id = fields.BigIntField()
+    subject = fields.CharField(max_length=16)
+    source = fields.CharField(max_length=16)
+    authority = fields.CharField(max_length=64)
+    groups = fields.CharField(max_length=255)
+    states = fields.CharField(max_length=255)
+    began_at = fields.DatetimeField()
+    ended_at = fields.DatetimeField()
+    whole = fields.BooleanField()
+    rows = fields.BigIntField(null=True)
+    requests = fields.IntField(default=0)
+    quota = fields.FloatField(default=0)
+    sync_run_id = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "coverage"
+        indexes = (
+            Index(
+                fields=("institution_id", "scope_kind", "scope_id", "subject", "began_at"),
+                name="coverage_scope",
+            ),
+        )
+
+
+# One entry of the feed. (institution, position) is the order, given under the institution's lock.
+class Change(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    position = fields.BigIntField()
+    at = fields.DatetimeField()
+    kind = fields.CharField(max_length=16)
+    subject_type = fields.CharField(max_length=16)
+    subject_id = fields.BigIntField()
+    course_id = fields.BigIntField(null=True)
+    before = fields.TextField(null=True)
+    after = fields.TextField(null=True)
+    source = fields.CharField(max_length=16)
+    sync_run_id = fields.BigIntField(null=True)
+    sis_import_id = fields.BigIntField(null=True)
+    actor_id = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "change"
+        unique_together = (("institution_id", "position"),)
+        indexes = (
+            Index(
+                fields=("institution_id", "subject_type", "subject_id", "position"),
+                name="change_subject",
+            ),
+            Index(fields=("institution_id", "course_id", "position"), name="change_course"),
+        )
+
+
+# One pass over one source: what it read and what came of it. `read_began_at` dates the facts.
+class SyncRun(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    source = fields.CharField(max_length=16)
+    scope_kind = fields.CharField(max_length=16)
+    scope_id = fields.BigIntField()
+    state = fields.CharField(max_length=16)
+    label = fields.TextField(null=True)
+    fingerprint = fields.CharField(max_length=64, null=True)
+    started_at = fields.DatetimeField()
+    ended_at = fields.DatetimeField(null=True)
+    read_began_at = fields.DatetimeField(null=True)
+    progress = fields.FloatField(default=0)
+    rows_read = fields.BigIntField(default=0)
+    created = fields.BigIntField(default=0)
+    updated = fields.BigIntField(default=0)
+    removed = fields.BigIntField(default=0)
+    unchanged = fields.BigIntField(default=0)
+    set_aside = fields.BigIntField(default=0)
+    held = fields.BigIntField(default=0)
+    requests = fields.IntField(default=0)
+    quota = fields.FloatField(default=0)
+    message = fields.TextField(null=True)
+
+    class Meta:
+        table = "sync_run"
+        indexes = (Index(fields=("institution_id", "id"), name="sync_run_page"),)
+
+
+# A row of a run that could not be used, and why. `line` counts from 1, the header included.
+class SetAside(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    sync_run_id = fields.BigIntField()
+    file = fields.CharField(max_length=255)
+    line = fields.BigIntField()
+    reason = fields.TextField()
+
+    class Meta:
+        table = "set_aside"
+        indexes = (Index(fields=("institution_id", "sync_run_id"), name="set_aside_run"),)
+
+
+# A service's credential; only the SHA-256 of the secret is kept. `scopes` are joined by spaces.
+class ServiceToken(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    name = fields.CharField(max_length=255)
+    digest = fields.CharField(max_length=64, unique=True)
+    scopes = fields.TextField()
+    created_at = fields.DatetimeField()
+    revoked_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "service_token"
+        indexes = (Index(fields=("institution_id",), name="service_token_institution"),)
