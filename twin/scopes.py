@@ -1,8 +1,4 @@
-"""The API and LTI scopes that Canvas knows, and what a granted one opens (fact sheet oauth2.md §6 and §7)."""
-
-import re
-from collections.abc import Iterable
-from functools import lru_cache
+"""The API and LTI scopes that Canvas knows (fact sheet oauth2.md §6 and §7)."""
 
 USERINFO = "/auth/userinfo"
 NRPS = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
@@ -133,17 +129,3 @@ API_SCOPES = tuple(
     _scope(line) for line in (_ROUTES + _DERIVED).splitlines() if line and not line.startswith("#")
 )
 KNOWN_API_SCOPES = frozenset(API_SCOPES) | {USERINFO}
-
-
-def grants(scopes: Iterable[str], method: str, path: str) -> bool:
-    """Whether one of the scopes opens this request; every `:name` stands for one path segment."""
-    verb = "GET" if method == "HEAD" else method
-    return any(
-        scope.startswith(f"url:{verb}|") and _pattern(scope).fullmatch(path) for scope in scopes
-    )
-
-
-@lru_cache(maxsize=512)
-def _pattern(scope: str) -> re.Pattern[str]:
-    route = scope.partition("|")[2]
-    return re.compile(re.sub(r":\w+", "[^/]+", re.escape(route).replace(r"\:", ":")))

@@ -1,4 +1,7 @@
-"""What a person's enrollments and admin roles are called in LTI 1.1 and 1.3 (fact sheet lti-launch.md §4.1)."""
+"""What a person's enrollments and admin roles are called in LTI 1.1 and 1.3 (fact sheet lti-launch.md §4.1).
+
+Site admins are left out: they belong to Instructure, no school has one.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -38,7 +41,6 @@ _FULL_V1 = {
 }
 _ADMIN_V1 = "urn:lti:instrole:ims/lis/Administrator"
 _NONE_V1 = "urn:lti:sysrole:ims/lis/None"
-_SYSADMIN_V1 = "urn:lti:sysrole:ims/lis/SysAdmin"
 _ANYWHERE_V1 = {
     "TeacherEnrollment": "urn:lti:instrole:ims/lis/Instructor",
     "StudentEnrollment": "urn:lti:instrole:ims/lis/Student",
@@ -58,14 +60,13 @@ class Standing:
     anywhere: frozenset[str] = frozenset()  # enrollment types in any course of the root account
     admin_here: bool = False  # an account role on the context's account or above it
     admin_anywhere: bool = False
-    site_admin: bool = False
     anonymous: bool = False
 
 
 def short_v1(standing: Standing) -> list[str]:
     """`roles` of a 1.1 launch: this context only."""
     found = [_SHORT_V1[kind] for kind in standing.here]
-    found += [_ADMIN_V1] * standing.admin_here + [_SYSADMIN_V1] * standing.site_admin
+    found += [_ADMIN_V1] * standing.admin_here
     return list(dict.fromkeys(found)) or [_NONE_V1]
 
 
@@ -76,7 +77,6 @@ def full_v1(standing: Standing) -> list[str]:
     found = {_FULL_V1[kind] for kind in standing.here}
     found |= {uri for kind, uri in _ANYWHERE_V1.items() if kind in standing.anywhere}
     found |= {_ADMIN_V1} if standing.admin_here or standing.admin_anywhere else set()
-    found |= {_SYSADMIN_V1} if standing.site_admin else set()
     return sorted(found | {"urn:lti:sysrole:ims/lis/User"})
 
 
@@ -88,8 +88,6 @@ def v2(standing: Standing) -> list[str]:
     found |= {uri for kind, uri in _ANYWHERE_V2.items() if kind in standing.anywhere}
     if standing.admin_here or standing.admin_anywhere:
         found.add(f"{V2}/institution/person#Administrator")
-    if standing.site_admin:
-        found.add(f"{V2}/system/person#SysAdmin")
     return sorted(found | {f"{V2}/system/person#User"})
 
 
