@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import hypothesis
 import pytest
 
 from gateway.store import schema
@@ -56,3 +57,52 @@ def redis_url() -> str:
     if REDIS is None:
         pytest.skip("no Redis: set ROSTER_TEST_REDIS, or run `make test`, which starts one")
     return REDIS
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--prove", action="store_true", help="run the long proofs whole, not a sample of each"
+    )
+    parser.addoption(
+        "--require-all", action="store_true", help="fail when anything had to be left out"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    hypothesis.settings.register_profile("sample", max_examples=40, deadline=None, derandomize=True)
+    hypothesis.settings.register_profile("prove", max_examples=1000, deadline=None)
+    hypothesis.settings.load_profile("prove" if config.getoption("--prove") else "sample")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests marked `prove` are the long proofs; each has a sample beside it that always runs."""
+    if config.getoption("--prove"):
+        return
+    proofs = [item for item in items if item.get_closest_marker("prove")]
+    items[:] = [item for item in items if not item.get_closest_marker("prove")]
+    config.hook.pytest_deselected(items=proofs)
+
+
+@pytest.fixture(scope="session")
+def proving(request: pytest.FixtureRequest) -> bool:
+    """Whether the long proofs run whole."""
+    return bool(request.config.getoption("--prove"))
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say loudly what was left out and how to get it."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    for reason in sorted({report.longrepr[2] for report in skipped}):
+        terminalreporter.write_line(f"*** LEFT OUT: {reason}", yellow=True, bold=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if (
+        session.config.getoption("--require-all")
+        and reporter is not None
+        and reporter.stats.get("skipped")
+    ):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
