@@ -68,7 +68,8 @@ def authenticate(school: School, request: Request) -> Caller:
     key = school.developer_keys[token.developer_key_id]
     user = school.users[token.user_id]
     expired = token.expires_at is not None and token.expires_at <= school.clock.now()
-    if expired or key.workflow_state != "active" or not _can_log_in(school, user):
+    key_off = key.workflow_state != "active" or not key.on
+    if expired or key_off or not _can_log_in(school, user):
         raise errors.invalid_token()
     real_user = user if token.real_user_id is None else school.users[token.real_user_id]
     return Caller(user, real_user, token, key)

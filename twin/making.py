@@ -37,7 +37,7 @@ def make_account(school: School, name: str, parent_id: int | None, **fields: Any
             parent_id=parent_id,
             uuid=uuid,
             lti_context_id=opaque_ids.lti_context_id(seed, "account", row_id),
-            lti_guid=f"{uuid}.canvas.example.edu",
+            lti_guid=f"{uuid}:canvas-lms",  # the form of lti-launch.md 1.1
             **_times(school, fields),
         )
     )

@@ -285,8 +285,12 @@ class DeveloperKey:
     updated_at: datetime
     is_lti: bool = False
     workflow_state: str = "active"
-    """`active`, `inactive` (switched OFF) or `deleted`."""
+    """`active`, `inactive` or `deleted`."""
+    on: bool = True
+    """Switched ON for the account, which is not the same as active (oauth2.md 6)."""
     redirect_uris: tuple[str, ...] = ()
+    redirect_uri: str | None = None
+    """The single URI of old keys, which stands for its domain and subdomains (oauth2.md 2)."""
     require_scopes: bool = False
     scopes: tuple[str, ...] = ()
     allow_includes: bool = False
