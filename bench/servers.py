@@ -39,14 +39,8 @@ class Server:
 @contextmanager
 def gateway(folder: Path, config: Path, token: str) -> Iterator[Server]:
     port = free_port()
-    command = [
-        Path(sys.executable).with_name("roster"),
-        "serve",
-        "--config",
-        config,
-        "--port",
-        str(port),
-    ]
+    roster = str(Path(sys.executable).with_name("roster"))
+    command = [roster, "serve", "--config", str(config), "--port", str(port)]
     with _running("gateway", command, port, folder, {}) as process:
         headers = {"authorization": f"Bearer {token}"}
         yield Server(
