@@ -18,7 +18,8 @@ from twin.options import Options
 def create_twin(options: Options | None = None, clock: Clock | None = None) -> Starlette:
     """A Canvas of its own, with a school generated from the seed.
 
-    `app.state` has `school`, `clock`, `options` and `masquerades`.
+    `app.state` has `school`, `cast` (people, courses and tokens by name), `clock`, `options` and
+    `masquerades`.
     """
     options = options or Options()
     clock = clock or RealClock()
@@ -34,7 +35,7 @@ def create_twin(options: Options | None = None, clock: Clock | None = None) -> S
     )
     app.state.options = options
     app.state.clock = clock
-    app.state.school = generate(options, clock)
+    app.state.school, app.state.cast = generate(options, clock)
     app.state.masquerades = MasqueradeLog()
     return app
 

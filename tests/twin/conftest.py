@@ -1,0 +1,105 @@
+"""A small school under a fixed clock, in process, and the ways to call it."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from twin.app import create_twin
+from twin.cast import Cast
+from twin.clock import FixedClock
+from twin.options import Options
+from twin.school import School
+
+NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+BASE_URL = "http://canvas.test"
+SMALL = {"courses": 14, "users": 120, "big": 150, "enrollments": 900, "public_url": BASE_URL}
+
+
+@dataclass
+class Twin:
+    """A twin under test: what it holds, and a client that needs no socket."""
+
+    app: Starlette
+    client: httpx.AsyncClient
+    clock: FixedClock
+
+    @property
+    def school(self) -> School:
+        school: School = self.app.state.school
+        return school
+
+    @property
+    def cast(self) -> Cast:
+        cast: Cast = self.app.state.cast
+        return cast
+
+    def bearer(self, person: str = "admin") -> dict[str, str]:
+        """The Authorization header of somebody in the cast."""
+        return {"Authorization": f"Bearer {self.cast.tokens[person]}"}
+
+    async def get(
+        self, path: str, person: str = "admin", headers: dict[str, str] | None = None, **params: Any
+    ) -> httpx.Response:
+        """GET as a person of the cast; a list becomes `name[]=...`."""
+        return await self.client.get(
+            path, params=_query(params), headers=self.bearer(person) | (headers or {})
+        )
+
+    async def send(
+        self, method: str, path: str, person: str = "admin", **kwargs: Any
+    ) -> httpx.Response:
+        return await self.client.request(method, path, headers=self.bearer(person), **kwargs)
+
+    async def pages(self, path: str, person: str = "admin", **params: Any) -> list[Any]:
+        """Every row of a list, by following `next`."""
+        response = await self.get(path, person, **params)
+        rows: list[Any] = response.json()
+        while "next" in response.links:
+            response = await self.client.get(
+                response.links["next"]["url"], headers=self.bearer(person)
+            )
+            rows += response.json()
+        return rows
+
+
+MakeTwin = Callable[..., Twin]
+
+
+def _query(params: dict[str, Any]) -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    for name, value in params.items():
+        if isinstance(value, list | tuple):
+            pairs += [(f"{name}[]", str(item)) for item in value]
+        else:
+            pairs.append((name, str(value)))
+    return pairs
+
+
+@pytest.fixture
+async def make_twin() -> AsyncIterator[MakeTwin]:
+    """Twins with options of the test's choice; small, at `NOW`."""
+    clients: list[httpx.AsyncClient] = []
+
+    def make(**options: Any) -> Twin:
+        clock = FixedClock(NOW)
+        app = create_twin(Options(**{**SMALL, **options}), clock)
+        transport = httpx.ASGITransport(app)
+        client = httpx.AsyncClient(  # noqa: TID251  in process: there is no pool to leak
+            transport=transport, base_url=BASE_URL
+        )
+        clients.append(client)
+        return Twin(app, client, clock)
+
+    yield make
+    for client in clients:
+        await client.aclose()
+
+
+@pytest.fixture
+def twin(make_twin: MakeTwin) -> Twin:
+    return make_twin()

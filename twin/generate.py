@@ -1,0 +1,66 @@
+"""A whole school from the seed: accounts, terms, roles, keys, the cast and the crowd around it."""
+
+import gc
+from datetime import timedelta
+
+from twin import making, opaque_ids
+from twin.calendar import half_year
+from twin.cast import TOKEN_HOLDERS, Cast, add_cast
+from twin.clock import Clock, FixedClock
+from twin.crowd import Crowd
+from twin.ids import SHARD_SIZE
+from twin.options import Options
+from twin.records import AuthenticationProvider, DeveloperKey
+from twin.roles import add_roles
+from twin.school import ROOT_ACCOUNT_ID, School
+
+
+def generate(options: Options, clock: Clock) -> tuple[School, Cast]:
+    """The school as it stood before the current term; from here on `clock` counts."""
+    begin = half_year(clock.now()).start_at
+    school = School(FixedClock(begin - timedelta(days=1)), options)
+    collecting = gc.isenabled()
+    gc.disable()  # half a million rows without a cycle among them
+    try:
+        add_roles(school, begin)
+        school.add(
+            AuthenticationProvider(
+                id=1, account_id=ROOT_ACCOUNT_ID, type="canvas", created_at=begin, updated_at=begin
+            )
+        )
+        cast = add_cast(school)
+        Crowd(school, cast).add()
+        add_keys(school)
+        add_tokens(school, cast)
+    finally:
+        if collecting:
+            gc.enable()
+        gc.freeze()
+    school.clock = clock
+    return school, cast
+
+
+def add_keys(school: School) -> None:
+    """Canvas's own key for manual tokens, and one API key."""
+    for number, name in ((1, "Roster Gateway"), (99, "User-Generated")):
+        at = school.clock.now()
+        school.add(
+            DeveloperKey(
+                id=school.options.shard * SHARD_SIZE + number,
+                account_id=ROOT_ACCOUNT_ID,
+                name=name,
+                secret=opaque_ids.secret(school.options.seed, "developer key", number),
+                redirect_uris=("http://127.0.0.1:8000/oauth/callback",) if number == 1 else (),
+                created_at=at,
+                updated_at=at,
+            )
+        )
+
+
+def add_tokens(school: School, cast: Cast) -> None:
+    """A manual token for everybody in the cast who needs one."""
+    manual_key = school.options.shard * SHARD_SIZE + 99
+    for key in TOKEN_HOLDERS:
+        value = opaque_ids.token_value(school.options.seed, key)
+        making.make_token(school, cast.people[key], manual_key, value, purpose=f"twin: {key}")
+        cast.tokens[key] = value
