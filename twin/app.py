@@ -11,8 +11,10 @@ from twin import errors
 from twin.access import MasqueradeLog
 from twin.call import refusal_answer
 from twin.clock import Clock, RealClock
+from twin.edge import Edge
 from twin.generate import generate
 from twin.options import Options
+from twin.throttle import Throttle
 
 
 def create_twin(options: Options | None = None, clock: Clock | None = None) -> Starlette:
@@ -24,7 +26,10 @@ def create_twin(options: Options | None = None, clock: Clock | None = None) -> S
     options = options or Options()
     clock = clock or RealClock()
     routes: list[BaseRoute] = []
-    middleware: list[Middleware] = []
+    middleware: list[Middleware] = [
+        Middleware(Edge, options),
+        Middleware(Throttle, options, clock),
+    ]
     app = Starlette(
         routes=routes,
         middleware=middleware,

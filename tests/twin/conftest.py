@@ -15,6 +15,7 @@ from twin.clock import FixedClock
 from twin.options import Options
 from twin.school import School
 
+Client = httpx.AsyncClient  # noqa: TID251  in process: there is no pool to leak
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 BASE_URL = "http://canvas.test"
 SMALL = {"courses": 14, "users": 120, "big": 150, "enrollments": 900, "public_url": BASE_URL}
@@ -25,7 +26,7 @@ class Twin:
     """A twin under test: what it holds, and a client that needs no socket."""
 
     app: Starlette
-    client: httpx.AsyncClient
+    client: Client
     clock: FixedClock
 
     @property
@@ -47,7 +48,7 @@ class Twin:
     ) -> httpx.Response:
         """GET as a person of the cast; a list becomes `name[]=...`."""
         return await self.client.get(
-            path, params=_query(params), headers=self.bearer(person) | (headers or {})
+            path, params=_query(params) or None, headers=self.bearer(person) | (headers or {})
         )
 
     async def send(
@@ -70,8 +71,8 @@ class Twin:
 MakeTwin = Callable[..., Twin]
 
 
-def _query(params: dict[str, Any]) -> list[tuple[str, str]]:
-    pairs: list[tuple[str, str]] = []
+def _query(params: dict[str, Any]) -> list[tuple[str, str | int | float | bool | None]]:
+    pairs: list[tuple[str, str | int | float | bool | None]] = []
     for name, value in params.items():
         if isinstance(value, list | tuple):
             pairs += [(f"{name}[]", str(item)) for item in value]
@@ -83,15 +84,13 @@ def _query(params: dict[str, Any]) -> list[tuple[str, str]]:
 @pytest.fixture
 async def make_twin() -> AsyncIterator[MakeTwin]:
     """Twins with options of the test's choice; small, at `NOW`."""
-    clients: list[httpx.AsyncClient] = []
+    clients: list[Client] = []
 
     def make(**options: Any) -> Twin:
         clock = FixedClock(NOW)
         app = create_twin(Options(**{**SMALL, **options}), clock)
         transport = httpx.ASGITransport(app)
-        client = httpx.AsyncClient(  # noqa: TID251  in process: there is no pool to leak
-            transport=transport, base_url=BASE_URL
-        )
+        client = Client(transport=transport, base_url=BASE_URL)
         clients.append(client)
         return Twin(app, client, clock)
 
