@@ -7,7 +7,7 @@ import inspect
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
@@ -37,6 +37,8 @@ class Call:
     """Query and body together."""
     path: Mapping[str, str]
     """Decoded path parameters."""
+    kept: dict[object, Any] = field(default_factory=dict)
+    """What was worked out once and counts for the whole call."""
 
     @property
     def user(self) -> User:
@@ -58,6 +60,10 @@ class Call:
 
     def includes(self, name: str) -> bool:
         return name in self.params.texts_or_text("include")
+
+    def chosen(self, *known: str) -> frozenset[str]:
+        """What `include[]` asks for, of what the endpoint knows."""
+        return frozenset(known).intersection(self.params.texts_or_text("include"))
 
     def json(
         self, data: object, status: int = 200, headers: Mapping[str, str] | None = None

@@ -117,6 +117,6 @@ def no_user_agent() -> CanvasError:
     return CanvasError(403, {"error": "Forbidden", "message": text})
 
 
-def server_error() -> CanvasError:
+def internal_error() -> CanvasError:
     """What Canvas fails on without having meant to."""
     return CanvasError(500, {**generic("internal_server_error"), "error_report_id": 1})
