@@ -4,6 +4,11 @@ RosterError                  anything that we say to a person; its text is the m
 ├── ConfigurationError       the configuration must be mended before we start
 ├── UsageError               the command line was used wrongly
 ├── UnusableFile             a report file cannot be imported; nothing was changed
+├── OutboundError            somebody else's server gave no usable answer to a request of ours
+│   ├── NotSent              nothing was sent: sending again is safe
+│   ├── NotAnswered          it may have arrived: send again only what may arrive twice
+│   ├── AnswerUnusable       the answer is too large, too slow or cannot be decoded
+│   └── AddressRefused       we do not send there: a private network, or another host than agreed
 └── PublicError              shown to the caller of the graph, with `code`
     ├── BadRequest           BAD_USER_INPUT: mend the query or its variables
     ├── Ambiguous            AMBIGUOUS: more than one thing has this id; ask by another
@@ -37,6 +42,26 @@ class UnusableFile(RosterError):
         self.file, self.line, self.column = file, line, column
         place = file if line is None else f"{file}, line {line}"
         super().__init__(f"{place}{f', column {column}' if column else ''}: {message}")
+
+
+class OutboundError(RosterError):
+    pass
+
+
+class NotSent(OutboundError):
+    pass
+
+
+class NotAnswered(OutboundError):
+    pass
+
+
+class AnswerUnusable(OutboundError):
+    pass
+
+
+class AddressRefused(OutboundError):
+    pass
 
 
 class PublicError(RosterError):

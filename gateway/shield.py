@@ -6,6 +6,7 @@ Tortoise and a DataLoader's shared future do not survive that. Whatever they do 
 
 import asyncio
 from collections.abc import Awaitable, Coroutine
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -20,15 +21,16 @@ class Loader(Protocol[K_contra, V_co]):
 
 
 async def finish(work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`, which runs to its end even when the caller is cancelled; the caller waits for that end."""
+    """The result of `work`, which runs to its end however often the caller is cancelled; the caller waits for that end."""
     task = asyncio.ensure_future(work)
     _running.add(task)  # the loop itself holds tasks weakly
     task.add_done_callback(_forget)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        if not task.done():
-            await asyncio.wait([task])
+        while not task.done():
+            with suppress(asyncio.CancelledError):  # once more: the first one is raised below
+                await asyncio.wait([task])
         raise
 
 
