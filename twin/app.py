@@ -1,5 +1,6 @@
 """The twin as one Starlette application; each module adds its `routes` here."""
 
+import httpx
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -7,25 +8,38 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from twin import errors
+from twin import errors, oauth2, oauth2_token, session_tokens
 from twin.access import MasqueradeLog
 from twin.call import refusal_answer
 from twin.clock import Clock, RealClock
 from twin.edge import Edge
 from twin.generate import generate
+from twin.lti import services
+from twin.oauth2_grants import Codes
 from twin.options import Options
+from twin.outgoing import Outgoing
+from twin.sessions import Sessions
 from twin.throttle import Throttle
 
 
-def create_twin(options: Options | None = None, clock: Clock | None = None) -> Starlette:
+def create_twin(
+    options: Options | None = None,
+    clock: Clock | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Starlette:
     """A Canvas of its own, with a school generated from the seed.
 
     `app.state` has `school`, `cast` (people, courses and tokens by name), `clock`, `options` and
-    `masquerades`.
+    `masquerades`. What the twin itself calls (a tool's keys, Live Events) it calls by `transport`,
+    where one is given.
     """
     options = options or Options()
     clock = clock or RealClock()
-    routes: list[BaseRoute] = []
+    routes: list[BaseRoute] = [
+        *oauth2.routes,
+        *oauth2_token.routes,
+        *session_tokens.routes,
+    ]
     middleware: list[Middleware] = [
         Middleware(Edge, options),
         Middleware(Throttle, options, clock),
@@ -42,6 +56,12 @@ def create_twin(options: Options | None = None, clock: Clock | None = None) -> S
     app.state.clock = clock
     app.state.school, app.state.cast = generate(options, clock)
     app.state.masquerades = MasqueradeLog()
+    app.state.outgoing = Outgoing(transport)
+    app.state.sessions = Sessions()
+    app.state.codes = Codes()
+    app.state.authorization_requests = oauth2.Requests()
+    app.state.session_tokens = session_tokens.SessionTokens()
+    app.state.service_tokens = services.ServiceTokens()
     return app
 
 

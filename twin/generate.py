@@ -8,9 +8,9 @@ from twin.calendar import half_year
 from twin.cast import TOKEN_HOLDERS, Cast, add_cast
 from twin.clock import Clock, FixedClock
 from twin.crowd import Crowd
-from twin.ids import SHARD_SIZE
+from twin.developer_keys import BUILT_IN_KEY, add_keys, key_id
 from twin.options import Options
-from twin.records import AuthenticationProvider, DeveloperKey
+from twin.records import AuthenticationProvider
 from twin.roles import add_roles
 from twin.school import ROOT_ACCOUNT_ID, School
 
@@ -40,26 +40,9 @@ def generate(options: Options, clock: Clock) -> tuple[School, Cast]:
     return school, cast
 
 
-def add_keys(school: School) -> None:
-    """Canvas's own key for manual tokens, and one API key."""
-    for number, name in ((1, "Roster Gateway"), (99, "User-Generated")):
-        at = school.clock.now()
-        school.add(
-            DeveloperKey(
-                id=school.options.shard * SHARD_SIZE + number,
-                account_id=ROOT_ACCOUNT_ID,
-                name=name,
-                secret=opaque_ids.secret(school.options.seed, "developer key", number),
-                redirect_uris=("http://127.0.0.1:8000/oauth/callback",) if number == 1 else (),
-                created_at=at,
-                updated_at=at,
-            )
-        )
-
-
 def add_tokens(school: School, cast: Cast) -> None:
     """A manual token for everybody in the cast who needs one."""
-    manual_key = school.options.shard * SHARD_SIZE + 99
+    manual_key = key_id(school, BUILT_IN_KEY)
     for key in TOKEN_HOLDERS:
         value = opaque_ids.token_value(school.options.seed, key)
         making.make_token(school, cast.people[key], manual_key, value, purpose=f"twin: {key}")

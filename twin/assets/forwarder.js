@@ -18,6 +18,6 @@ window.addEventListener("message", (event) => {
   waiting.set(tickets, { source: event.source, origin: event.origin });
   window.parent.postMessage(
     { ticket: tickets, forwarded_from: event.origin, message: event.data },
-    document.body.dataset.pageOrigin,
+    window.location.origin, // the twin has one origin for the school's pages and for the endpoints
   );
 });

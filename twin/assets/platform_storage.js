@@ -68,8 +68,7 @@ function close() {
   const notice = document.createElement("p");
   notice.textContent = "The tool has closed.";
   frame.replaceWith(notice);
-  const next = document.body.dataset.afterClose ?? notice.dataset.afterClose;
-  if (next) window.location.assign(next);
+  if (frame.dataset.afterClose) window.location.assign(frame.dataset.afterClose);
   return {};
 }
 
