@@ -1,6 +1,7 @@
 """The unit of work: the only place where a transaction begins, and the one door to the database's connections."""
 
 import re
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
@@ -9,8 +10,10 @@ from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+import asyncpg
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
 from tortoise.context import TortoiseContext, _current_context
+from tortoise.exceptions import BaseORMException
 from tortoise.transactions import in_transaction  # noqa: TID251  this module is the helper that the ban points to
 
 from gateway.errors import ConfigurationError
@@ -87,6 +90,16 @@ class Database:
             await context.init(config=orm_config(url))
             yield cls(url, context)
 
+    async def reach(self) -> None:
+        """A first question, so that a database that is not there is refused in words."""
+        try:
+            await self.rows("select 1 as one")
+        except (BaseORMException, asyncpg.PostgresError, sqlite3.Error, OSError) as error:
+            where = _without_credentials(self.url)
+            raise ConfigurationError(
+                f"the database {where} cannot be opened: {error.__cause__ or error}"
+            ) from error
+
     @contextmanager
     def active(self) -> Iterator[None]:
         """Tortoise keeps its state in a context variable; a server sets it for each request."""
@@ -136,6 +149,11 @@ def dialect_of(url: str) -> Dialect:
     raise ConfigurationError(
         f"database_url begins with {scheme!r}; use sqlite://roster.db or postgres://user@host:port/name"
     )
+
+
+def _without_credentials(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
 
 
 def orm_config(url: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.migrations.executor import MigrationExecutor
 
+from gateway.errors import ConfigurationError
 from gateway.shield import finish
 from gateway.uow import Database, Dialect, orm_config
 
@@ -17,6 +18,24 @@ _ADVISORY_LOCK = 0x524F53544552  # "ROSTER"
 async def migrate(database: Database) -> None:
     """Apply what is missing of `models.migrations`; a second process waits until the first is done."""
     await finish(_migrate(database))
+
+
+async def behind(database: Database) -> list[str]:
+    """The migrations that this database lacks."""
+    with database.active():
+        executor = MigrationExecutor(database.client, orm_config(database.url)["apps"])
+        return [step.migration.name for step in await finish(executor.plan())]
+
+
+async def make_current(database: Database) -> None:
+    """Bring a SQLite file up to date; on PostgreSQL that is an operator's step, so refuse what is behind."""
+    missing = await behind(database)
+    if missing and database.dialect is Dialect.POSTGRES:
+        raise ConfigurationError(
+            f"the database lacks {len(missing)} migrations ({', '.join(missing)}): run `roster migrate` first"
+        )
+    if missing:
+        await migrate(database)
 
 
 async def _migrate(database: Database) -> None:
