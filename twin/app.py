@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 
 from twin import errors, oauth2, oauth2_token, session_tokens
 from twin.access import MasqueradeLog
+from twin.bulk_enrolling import BulkEnrolling
 from twin.call import refusal_answer
 from twin.clock import Clock, RealClock
 from twin.edge import Edge
@@ -18,7 +19,9 @@ from twin.lti import services
 from twin.oauth2_grants import Codes
 from twin.options import Options
 from twin.outgoing import Outgoing
+from twin.rest import bulk_enrollment, enrollments
 from twin.sessions import Sessions
+from twin.temporary import Pairings
 from twin.throttle import Throttle
 
 
@@ -39,6 +42,8 @@ def create_twin(
         *oauth2.routes,
         *oauth2_token.routes,
         *session_tokens.routes,
+        *enrollments.routes,
+        *bulk_enrollment.routes,
     ]
     middleware: list[Middleware] = [
         Middleware(Edge, options),
@@ -55,6 +60,8 @@ def create_twin(
     app.state.options = options
     app.state.clock = clock
     app.state.school, app.state.cast = generate(options, clock)
+    app.state.pairings = Pairings(app.state.school)
+    app.state.bulk_enrolling = BulkEnrolling(app.state.school)
     app.state.masquerades = MasqueradeLog()
     app.state.outgoing = Outgoing(transport)
     app.state.sessions = Sessions()

@@ -1,7 +1,6 @@
 """A whole school from the seed: accounts, terms, roles, keys, the cast and the crowd around it."""
 
 import gc
-from datetime import timedelta
 
 from twin import making, opaque_ids
 from twin.calendar import half_year
@@ -16,9 +15,9 @@ from twin.school import ROOT_ACCOUNT_ID, School
 
 
 def generate(options: Options, clock: Clock) -> tuple[School, Cast]:
-    """The school as it stood before the current term; from here on `clock` counts."""
+    """The school as it stood when the current term began; from here on `clock` counts."""
     begin = half_year(clock.now()).start_at
-    school = School(FixedClock(begin - timedelta(days=1)), options)
+    school = School(FixedClock(begin), options)
     collecting = gc.isenabled()
     gc.disable()  # half a million rows without a cycle among them
     try:

@@ -43,6 +43,11 @@ class Options:
     """transport.md 1.1."""
     ordinal_enrollment_keys: frozenset[int] = frozenset()
     """Developer keys that get numeric pages on enrollment lists (transport.md 1.2)."""
+    sis_user_id_by_search: bool = True
+    """Newest source finds `sis_user_id[]` of enrollment lists by user search: two characters at
+    least, active logins, 500 on a user's list; False: any login (enrollments-api.md 2.4)."""
+    pairings_wrapped: bool = False
+    """Temporary enrollment pairings come under a key of their own (enrollments-api.md 7.5)."""
     require_user_agent: bool = True
     """Refuse requests without a User-Agent (transport.md 5)."""
     dot_is_format: bool = True
@@ -125,6 +130,9 @@ class Options:
     """The root account uses pronouns and exports them (reports.md 4.2)."""
     consortium: bool = False
     """The root account trusts another: reports have the column `root_account` (reports.md 4.7)."""
+    stray_report_header: bool = False
+    """With `temporary_enrollments`: the exporter that wrote one header cell too many into the SIS
+    enrollments file (reports.md 4.1)."""
     uuid_verifiers: bool = True
     """False: the flag `disable_adding_uuid_verifier_in_api`, a file's URL does not open it
     (reports.md 3)."""
@@ -142,3 +150,6 @@ class Options:
     """After an aborted running import the next one waits about ten minutes (sis-imports.md 3)."""
     sis_row_info: bool = False
     """Newer: `row_info` in the errors of an import (sis-imports.md 4)."""
+
+    temporary_enrollments: bool = False
+    """The feature `temporary_enrollments` (enrollments-api.md 7.5, reports.md 4.7)."""
