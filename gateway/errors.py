@@ -9,6 +9,14 @@ RosterError                  anything that we say to a person; its text is the m
 │   ├── NotAnswered          it may have arrived: send again only what may arrive twice
 │   ├── AnswerUnusable       the answer is too large, too slow or cannot be decoded
 │   └── AddressRefused       we do not send there: a private network, or another host than agreed
+├── SourceError              a source of rosters gave no usable answer; it says nothing about anybody
+│   ├── SourceDown           it could not be reached, or failed: try later, or another source
+│   ├── SourceThrottled      it refuses for now because too much was asked: wait
+│   ├── SourceRefused        this credential may not: try another source or credential
+│   ├── CredentialSpent      the token is expired or revoked: renew it
+│   ├── NotThere             it says that this does not exist, or may not be known
+│   ├── RequestRefused       it says that the request itself is wrong
+│   └── CutShort             the answer began and did not end as it should: throw all of it away
 └── PublicError              shown to the caller of the graph, with `code`
     ├── BadRequest           BAD_USER_INPUT: mend the query or its variables
     ├── Ambiguous            AMBIGUOUS: more than one thing has this id; ask by another
@@ -61,6 +69,50 @@ class AnswerUnusable(OutboundError):
 
 
 class AddressRefused(OutboundError):
+    pass
+
+
+class SourceError(RosterError):
+    pass
+
+
+class SourceDown(SourceError):
+    pass
+
+
+class SourceThrottled(SourceError):
+    """`remaining`: throttle units left in the bucket, where the answer said it."""
+
+    def __init__(self, message: str, *, remaining: float | None = None) -> None:
+        super().__init__(message)
+        self.remaining = remaining
+
+
+class SourceRefused(SourceError):
+    pass
+
+
+class CredentialSpent(SourceError):
+    pass
+
+
+class NotThere(SourceError):
+    """`merged_into`: the Canvas id, as REST spells it, of the person whom this one was merged into, where that is told."""
+
+    def __init__(self, message: str, *, merged_into: str | None = None) -> None:
+        super().__init__(message)
+        self.merged_into = merged_into
+
+
+class RequestRefused(SourceError):
+    """`body`: what Canvas answered, for a finer reading of its misleading statuses."""
+
+    def __init__(self, message: str, *, body: object = None) -> None:
+        super().__init__(message)
+        self.body = body
+
+
+class CutShort(SourceError):
     pass
 
 

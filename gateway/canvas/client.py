@@ -1,0 +1,207 @@
+"""The one Canvas REST client: authorisation, throttling, paging to the end, and failures as our errors.
+
+A list is read whole or not at all: a page that is missing, foreign, repeated or malformed ends it with an error, so that
+nobody downstream can take a part for the whole (canvas-lms: doc/api/pagination.md).
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import stamina
+
+from gateway.canvas import answers
+from gateway.canvas.buckets import Buckets
+from gateway.errors import (
+    AddressRefused,
+    CredentialSpent,
+    CutShort,
+    NotAnswered,
+    NotSent,
+    OutboundError,
+    SourceDown,
+    SourceRefused,
+    SourceThrottled,
+)
+from gateway.http.addresses import followed
+from gateway.http.client import Client, Request, Response
+
+Params = Sequence[tuple[str, str]]
+
+STRING_IDS = "application/json+canvas-string-ids"  # ids pass 2^53
+PAGE_SIZE = 100
+MOST_PAGES = 2_000  # 200,000 rows: more than any course has; beyond it, paging is broken
+READ_ATTEMPTS = 4
+
+
+class Credential(Protocol):
+    """Somebody's right to call Canvas."""
+
+    async def token(self) -> str: ...
+
+    async def renewed(self, spent: str) -> str:
+        """A token in place of `spent`. CredentialSpent when there is none to be had."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fixed:
+    """A token that an operator made: it cannot be renewed."""
+
+    secret: str
+
+    async def token(self) -> str:
+        return self.secret
+
+    async def renewed(self, spent: str) -> str:  # noqa: ARG002  a credential's shape
+        raise CredentialSpent(
+            "Canvas does not take this token any more; an operator has to make a new one"
+        )
+
+
+@dataclass(kw_only=True)
+class Meter:
+    """What was spent upstream so far."""
+
+    requests: int = 0
+    quota: float = 0.0
+
+    def charge(self, quota: float) -> None:
+        self.requests += 1
+        self.quota += quota
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """Who calls: the credential, whom it stands in for (any id form of users), for whom it is charged and how urgent it is."""
+
+    credential: Credential
+    meter: Meter
+    as_user: str | None = None
+    background: bool = False
+
+
+class Canvas:
+    def __init__(self, *, http: Client, base_url: str, buckets: Buckets) -> None:
+        self._http = http
+        self._base = base_url.rstrip("/")
+        self._buckets = buckets
+
+    async def get(self, call: Call, path: str, params: Params = ()) -> dict[str, Any]:
+        """One object."""
+        return answers.record(await self._read(call, self._url(call, path, params)))
+
+    async def pages(
+        self, call: Call, path: str, params: Params = (), *, under: str | None = None
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """Every page of a list, following `Link` to its end. Anything but a whole list ends in an error.
+
+        A wrong or outdated bookmark gives the first page again with 200, so a URL or a first row seen before is a loop.
+        """
+        url: str | None = self._url(call, path, (*params, ("per_page", str(PAGE_SIZE))))
+        urls: set[str] = set()
+        firsts: set[object] = set()
+        while url is not None:
+            if url in urls or len(urls) >= MOST_PAGES:
+                raise CutShort(f"the pages of {path} lead in a circle")
+            urls.add(url)
+            answer = await self._read(call, url)
+            page = answers.rows(answer, under=under)
+            if page and page[0].get("id") is not None:
+                if page[0]["id"] in firsts:
+                    raise CutShort(f"the pages of {path} begin anew")
+                firsts.add(page[0]["id"])
+            yield page
+            url = self._next(answer)
+
+    async def write(
+        self, call: Call, method: str, path: str, fields: Params = ()
+    ) -> dict[str, Any]:
+        """Send a change once. It is repeated only where Canvas certainly did nothing (throttled, token renewed)."""
+        url = self._url(call, path, ())
+        while True:
+            try:
+                return answers.record(await self._sent(call, method, url, fields))
+            except SourceThrottled:
+                continue  # admission waits until the bucket has leaked
+
+    async def _read(self, call: Call, url: str) -> Response:
+        async for attempt in stamina.retry_context(
+            on=_worth_repeating, attempts=READ_ATTEMPTS, timeout=None
+        ):
+            with attempt:
+                return await self._sent(call, "GET", url, ())
+        raise AssertionError  # stamina returns or raises
+
+    async def _sent(self, call: Call, method: str, url: str, fields: Params) -> Response:
+        token = await call.credential.token()
+        try:
+            return await self._once(call, token, method, url, fields)
+        except CredentialSpent:
+            renewed = await call.credential.renewed(token)
+            return await self._once(call, renewed, method, url, fields)
+
+    async def _once(
+        self, call: Call, token: str, method: str, url: str, fields: Params
+    ) -> Response:
+        bucket = _bucket(token)
+        await self._buckets.admit(bucket, background=call.background)
+        answer: Response | None = None
+        try:
+            answer = await self._http.send(_request(method, url, token, fields))
+        except AddressRefused:
+            raise
+        except OutboundError as error:
+            raise SourceDown(str(error)) from error
+        finally:
+            await self._account(call, bucket, answer)
+        if failed := answers.failure(answer):
+            raise failed
+        if call.as_user is not None and "x-canvas-real-user-id" not in answer.headers:
+            raise SourceRefused(
+                "Canvas answered as the token's owner, not as the person to stand in for"
+            )
+        return answer
+
+    async def _account(self, call: Call, bucket: str, answer: Response | None) -> None:
+        if answer is None:
+            await self._buckets.settle(bucket, cost=0.0, remaining=None)
+        elif isinstance(answers.failure(answer), SourceThrottled):
+            call.meter.charge(0.0)
+            await self._buckets.refused(bucket, remaining=answers.remaining(answer))
+        else:
+            cost = answers.cost(answer)
+            call.meter.charge(cost)
+            await self._buckets.settle(bucket, cost=cost, remaining=answers.remaining(answer))
+
+    def _url(self, call: Call, path: str, params: Params) -> str:
+        query = [*params, *([("as_user_id", call.as_user)] if call.as_user is not None else [])]
+        return str(Request("GET", f"{self._base}/api/v1{path}", params=tuple(query)).url)
+
+    def _next(self, answer: Response) -> str | None:
+        link = answer.links.get("next")
+        if link is None:
+            return None
+        try:
+            return followed(link, of=answer.url)
+        except AddressRefused as error:
+            raise CutShort(str(error)) from error
+
+
+def _request(method: str, url: str, token: str, fields: Params) -> Request:
+    headers: Mapping[str, str] = {"authorization": f"Bearer {token}", "accept": STRING_IDS}
+    if method == "GET":
+        return Request(method, url, headers=headers)
+    data: dict[str, list[str]] = {}
+    for name, value in fields:
+        data.setdefault(name, []).append(value)
+    return Request(method, url, headers=headers, data=data)
+
+
+def _bucket(token: str) -> str:
+    """Canvas keeps one bucket for each token string; ours is named without giving the token away."""
+    return hashlib.sha256(token.encode()).hexdigest()[:32]
+
+
+def _worth_repeating(error: Exception) -> bool:
+    return isinstance(error, SourceDown | SourceThrottled | NotSent | NotAnswered)
