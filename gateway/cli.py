@@ -1,0 +1,141 @@
+"""The command line `roster`: what may be typed. What it does is imported only then, so that `--help` is quick."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from gateway.errors import RosterError, UsageError
+from gateway.viewer import Scope
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status: 0, 1 for an error that a person can read, 2 for wrong usage."""
+    options = parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except RosterError as error:
+        for line in str(error).splitlines():
+            print(f"roster: {line}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+class _Command(argparse.ArgumentParser):
+    """A parser that may learn its arguments, which another package knows, only when it is chosen."""
+
+    learn: Callable[[argparse.ArgumentParser], None] | None = None
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        learn, self.learn = self.learn, None
+        if learn is not None:
+            learn(self)
+        return super().parse_known_args(args, namespace)
+
+
+def parser() -> argparse.ArgumentParser:
+    root = _Command(
+        prog="roster",
+        description="Canvas rosters as one GraphQL graph.",
+        epilog="`roster COMMAND --help` tells more about each.",
+    )
+    root.add_argument("--version", action="version", version=version("roster-gateway"))
+    root.add_argument("--config", metavar="FILE", help="the configuration; else ROSTER_CONFIG")
+    commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_serve(_command(commands, "serve", "run the gateway", "serve"))
+    _add_import(_command(commands, "import", "load a report that an admin sent", "import_file"))
+    _add_token(commands.add_parser("token", help="make, list and revoke service tokens"))
+    _command(commands, "migrate", "make the database or bring it up to date", "migrate")
+    _command(commands, "schema", "print the graph's SDL", "schema", configured=False)
+    _add_demo(
+        _command(
+            commands, "demo", "a demo school, its graph and GraphiQL", "demo", configured=False
+        )
+    )
+    twin: _Command = commands.add_parser("twin", help="a Canvas to try things on")
+    twin.learn = _learn_twin
+    return root
+
+
+def _command(
+    commands: Any, name: str, help_text: str, function: str, *, configured: bool = True
+) -> argparse.ArgumentParser:
+    """The subcommand `name`, carried out by a function of `gateway.commands`."""
+    made: argparse.ArgumentParser = commands.add_parser(
+        name, help=help_text, description=help_text[0].upper() + help_text[1:] + "."
+    )
+    if configured:  # given before the subcommand it is there already, and must not be overwritten
+        made.add_argument(
+            "--config",
+            metavar="FILE",
+            default=argparse.SUPPRESS,
+            help="the configuration; else ROSTER_CONFIG",
+        )
+    made.set_defaults(run=_run, function=function)
+    return made
+
+
+def _add_serve(serve: argparse.ArgumentParser) -> None:
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    serve.add_argument("--port", type=int, default=8000, help="port to listen on (8000)")
+    serve.add_argument("--workers", type=_positive, default=1, help="processes (1; SQLite has one)")
+
+
+def _add_import(imported: argparse.ArgumentParser) -> None:
+    imported.add_argument(
+        "file", metavar="FILE", help="provisioning report or SIS export, csv or zip"
+    )
+    _add_institution(imported)
+
+
+def _add_token(token: argparse.ArgumentParser) -> None:
+    actions = token.add_subparsers(title="actions", metavar="ACTION", required=True)
+    create = _command(actions, "create", "make a token and print it, this once", "token_create")
+    _add_institution(create)
+    create.add_argument("--name", required=True, help="what it is for")
+    create.add_argument(
+        "--scope",
+        action="append",
+        required=True,
+        choices=[str(scope) for scope in Scope],
+        dest="scopes",
+        help="what it may do; may be repeated",
+    )
+    _add_institution(_command(actions, "list", "list an institution's tokens", "token_list"))
+    revoke = _command(actions, "revoke", "end a token", "token_revoke")
+    revoke.add_argument("id", type=_positive, help="its number in `roster token list`")
+    _add_institution(revoke)
+
+
+def _add_demo(demo: argparse.ArgumentParser) -> None:
+    demo.add_argument("--dir", default=".run", help="where the demo keeps its files (.run)")
+    demo.add_argument("--port", type=int, default=8000, help="port of the gateway (8000)")
+
+
+def _add_institution(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--institution", metavar="SLUG", help="which one; may be left out where there is one"
+    )
+
+
+def _learn_twin(twin: argparse.ArgumentParser) -> None:
+    from twin import command  # noqa: PLC0415  only when it is asked for
+
+    command.add_arguments(twin)
+    twin.set_defaults(run=command.run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from gateway import commands  # noqa: PLC0415  the database and the server hang on it
+
+    getattr(commands, options.function)(options)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number

@@ -1,0 +1,104 @@
+"""What each command of `roster` does (`gateway.cli` has the words)."""
+
+import asyncio
+from argparse import Namespace
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from gateway import settings
+from gateway.errors import RosterError, UsageError
+from gateway.settings import Settings
+from gateway.store import institutions, schema, tokens
+from gateway.store.institutions import Institution
+from gateway.uow import Database
+
+
+def migrate(options: Namespace) -> None:
+    configured = _settings(options)
+
+    async def work() -> None:
+        async with Database.open(configured.server.database_url) as database:
+            await database.reach()
+            missing = await schema.behind(database)
+            await schema.migrate(database)
+            print(f"applied {', '.join(missing)}" if missing else "already up to date")
+
+    asyncio.run(work())
+
+
+def token_create(options: Namespace) -> None:
+    async def work(database: Database, institution: Institution) -> None:
+        secret = await tokens.create(
+            database,
+            institution_id=institution.id,
+            name=options.name,
+            scopes=tuple(dict.fromkeys(options.scopes)),
+            now=_now(),
+        )
+        print(secret)
+
+    _for_institution(options, work)
+
+
+def token_list(options: Namespace) -> None:
+    async def work(database: Database, institution: Institution) -> None:
+        for token in await tokens.of_institution(database, institution.id):
+            ended = f", revoked {token.revoked_at:%Y-%m-%d}" if token.revoked_at else ""
+            scopes = " ".join(token.scopes)
+            print(f"{token.id}  {token.name}  {scopes}  made {token.created_at:%Y-%m-%d}{ended}")
+
+    _for_institution(options, work)
+
+
+def token_revoke(options: Namespace) -> None:
+    async def work(database: Database, institution: Institution) -> None:
+        if not await tokens.revoke(
+            database, institution_id=institution.id, token_id=options.id, now=_now()
+        ):
+            raise RosterError(f"{institution.slug} has no live token {options.id}")
+
+    _for_institution(options, work)
+
+
+def _settings(options: Namespace) -> Settings:
+    return settings.load(settings.chosen_file(options.config))
+
+
+def _for_institution(
+    options: Namespace, work: Callable[[Database, Institution], Awaitable[None]]
+) -> None:
+    """Do `work` for the institution that was named, or the only one there is."""
+    configured = _settings(options)
+    chosen = _chosen(configured, options.institution)
+
+    async def do() -> None:
+        async with _current_database(configured) as database:
+            await work(
+                database,
+                await institutions.ensure(database, slug=chosen.slug, canvas_url=chosen.canvas_url),
+            )
+
+    asyncio.run(do())
+
+
+def _chosen(configured: Settings, slug: str | None) -> settings.Institution:
+    slugs = ", ".join(one.slug for one in configured.institutions) or "none"
+    if slug is None and len(configured.institutions) != 1:
+        raise UsageError(f"say which --institution: the configuration has {slugs}")
+    chosen = configured.institution(slug) if slug else configured.institutions[0]
+    if chosen is None:
+        raise UsageError(f"no institution {slug!r}: the configuration has {slugs}")
+    return chosen
+
+
+@asynccontextmanager
+async def _current_database(configured: Settings) -> AsyncIterator[Database]:
+    async with Database.open(configured.server.database_url) as database:
+        await database.reach()
+        await schema.make_current(database)
+        yield database
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251  a command line has no other clock
