@@ -19,7 +19,19 @@ from twin.lti import services
 from twin.oauth2_grants import Codes
 from twin.options import Options
 from twin.outgoing import Outgoing
-from twin.rest import bulk_enrollment, enrollments
+from twin.rest import (
+    account_courses,
+    account_roles,
+    account_users,
+    accounts,
+    bulk_enrollment,
+    course_users,
+    courses,
+    enrollments,
+    sections,
+    terms,
+    users,
+)
 from twin.sessions import Sessions
 from twin.temporary import Pairings
 from twin.throttle import Throttle
@@ -42,6 +54,15 @@ def create_twin(
         *oauth2.routes,
         *oauth2_token.routes,
         *session_tokens.routes,
+        *accounts.routes,
+        *account_roles.routes,
+        *account_courses.routes,
+        *account_users.routes,
+        *terms.routes,
+        *courses.routes,
+        *course_users.routes,
+        *sections.routes,
+        *users.routes,
         *enrollments.routes,
         *bulk_enrollment.routes,
     ]

@@ -81,6 +81,13 @@ COURSE_PERMISSIONS = (_TEACHER | {"manage_sis"}) | {
     "manage",
 }
 
+ROSTER_RIGHTS = frozenset({"read_roster", "view_all_grades", "manage_grades"})
+"""Any of them lists a course's people."""
+FULL_ROSTER_RIGHTS = frozenset(
+    {"view_all_grades", "manage_grades", "manage_students", "read_as_admin"}
+)
+"""Any of them shows more than `read_roster` alone."""
+
 Rights = frozenset[str]
 
 
