@@ -41,7 +41,9 @@ def _split(text: str) -> SplitResult:
 
 def _http_url(text: str) -> str:
     parts = _split(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+    if parts.username or parts.password:
+        raise ValueError("carries a name or password")  # which is not repeated
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{text!r} is not a URL that begins with http:// or https:// and a host")
     return text
 
