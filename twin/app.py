@@ -8,15 +8,33 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from twin import errors, oauth2, oauth2_token, session_tokens
+from twin import (
+    control,
+    errors,
+    files,
+    oauth2,
+    oauth2_token,
+    progress,
+    reports,
+    session_tokens,
+    sis_imports,
+)
 from twin.access import MasqueradeLog
+from twin.background import Background, Worker
+from twin.bill import Bill
 from twin.bulk_enrolling import BulkEnrolling
 from twin.call import refusal_answer
 from twin.clock import Clock, RealClock
 from twin.edge import Edge
+from twin.faults import FaultInjection, Faults
+from twin.files import Attachments
 from twin.generate import generate
-from twin.lti import services
+from twin.lti import launch13, launching, nrps, pages, registration, services
+from twin.lti.installed import install_tools
+from twin.lti.keys import KeyRing
+from twin.lti.platform import Platform
 from twin.oauth2_grants import Codes
+from twin.observing import Observing
 from twin.options import Options
 from twin.outgoing import Outgoing
 from twin.rest import (
@@ -33,6 +51,8 @@ from twin.rest import (
     users,
 )
 from twin.sessions import Sessions
+from twin.sis_queue import SisImports
+from twin.sis_restoring import Restores
 from twin.temporary import Pairings
 from twin.throttle import Throttle
 
@@ -54,6 +74,11 @@ def create_twin(
         *oauth2.routes,
         *oauth2_token.routes,
         *session_tokens.routes,
+        *launch13.routes,
+        *launching.routes,
+        *nrps.routes,
+        *pages.routes,
+        *registration.routes,
         *accounts.routes,
         *account_roles.routes,
         *account_courses.routes,
@@ -64,12 +89,21 @@ def create_twin(
         *sections.routes,
         *users.routes,
         *enrollments.routes,
+        *progress.routes,
         *bulk_enrollment.routes,
+        *reports.routes,
+        *sis_imports.routes,
+        *files.routes,
     ]
+    faults, bill, workers = Faults(), Bill(), list[Worker]()
     middleware: list[Middleware] = [
+        Middleware(FaultInjection, faults),
         Middleware(Edge, options),
-        Middleware(Throttle, options, clock),
+        Middleware(Throttle, options, clock, bill.charge),
+        Middleware(Background, clock, workers),
     ]
+    if options.control:
+        routes += control.routes
     app = Starlette(
         routes=routes,
         middleware=middleware,
@@ -90,6 +124,21 @@ def create_twin(
     app.state.authorization_requests = oauth2.Requests()
     app.state.session_tokens = session_tokens.SessionTokens()
     app.state.service_tokens = services.ServiceTokens()
+    app.state.lti = Platform(app.state.school, KeyRing(clock.now))
+    install_tools(app.state.lti)
+    app.state.faults, app.state.bill = faults, bill
+    app.state.attachments = Attachments(options)
+    app.state.reports = Reports(app.state.school, app.state.attachments)
+    app.state.sis_imports = SisImports(app.state.school, app.state.attachments)
+    app.state.sis_restores = Restores(app.state.school)
+    app.state.progresses = progress.Progresses()
+    app.state.school.listeners.append(Observing(app.state.school))
+    workers += [
+        app.state.bulk_enrolling,
+        app.state.reports,
+        app.state.sis_imports,
+        app.state.sis_restores,
+    ]
     return app
 
 
