@@ -37,6 +37,7 @@ from twin.oauth2_grants import Codes
 from twin.observing import Observing
 from twin.options import Options
 from twin.outgoing import Outgoing
+from twin.report_runs import Reports
 from twin.rest import (
     account_courses,
     account_roles,
