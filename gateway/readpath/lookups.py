@@ -1,0 +1,160 @@
+"""Ids as callers give them, found: Canvas, SIS and integration ids, logins, LTI subjects."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.errors import Ambiguous, BadRequest
+from gateway.readpath import node_ids
+from gateway.readpath.connections import Connections
+from gateway.readpath.registry import TABLES, Reader, Row
+from gateway.readpath.sql import Columns, From, Shape, Statement, select
+from models import canvas_ids
+from models.roster import IdentityKind, Source
+
+Key = str | int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """One way to name a row: by a column of its own, or by a live alias of a person."""
+
+    column: str | None = None
+    identity: IdentityKind | None = None
+    tombstones: bool = False  # whether rows that are gone are still found by it
+    # Sources whose whole reads list every id of this form, so that their silence proves something.
+    listed_by: tuple[Source, ...] = (Source.REPORT,)
+
+
+@dataclass(frozen=True)
+class By:
+    """An id as it was given: `form` is the name of the input field."""
+
+    type_name: str
+    form: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.type_name} with {self.form} {self.value!r}"
+
+
+# Ids of rows and of Canvas are never given to another thing, so a tombstone is still found by them.
+_NODE = Form(column="id", tombstones=True, listed_by=())
+_CANVAS = Form(column="canvas_id", tombstones=True)
+_SIS = Form(column="sis_id", listed_by=(Source.REPORT, Source.SIS_EXPORT))
+_INTEGRATION = Form(column="integration_id", listed_by=(Source.REPORT, Source.SIS_EXPORT))
+
+FORMS: Mapping[str, Mapping[str, Form]] = {
+    "Account": {"id": _NODE, "canvasId": _CANVAS, "sisId": _SIS},
+    "Term": {"id": _NODE, "canvasId": _CANVAS, "sisId": _SIS},
+    "Course": {
+        "id": _NODE,
+        "canvasId": _CANVAS,
+        "sisId": _SIS,
+        "integrationId": _INTEGRATION,
+        "ltiContextId": Form(column="lti_context_id", listed_by=()),
+    },
+    "Section": {"id": _NODE, "canvasId": _CANVAS, "sisId": _SIS, "integrationId": _INTEGRATION},
+    "User": {
+        "id": _NODE,
+        "canvasId": _CANVAS,
+        "sisId": Form(identity=IdentityKind.SIS_USER_ID, listed_by=_SIS.listed_by),
+        "integrationId": Form(identity=IdentityKind.INTEGRATION_ID, listed_by=_SIS.listed_by),
+        "loginId": Form(identity=IdentityKind.LOGIN_ID, listed_by=_SIS.listed_by),
+        "ltiSub": Form(identity=IdentityKind.LTI13_SUB, listed_by=()),
+        "lti11UserId": Form(identity=IdentityKind.LTI11_USER_ID, listed_by=()),
+        "uuid": Form(identity=IdentityKind.CANVAS_UUID),
+    },
+    "Enrollment": {"id": _NODE, "canvasId": _CANVAS},
+    "SyncRun": {"id": Form(column="id", listed_by=())},
+}
+
+
+def form_of(by: By) -> Form:
+    return FORMS[by.type_name][by.form]
+
+
+async def one(connections: Connections, reader: Reader, by: By, shape: Shape) -> Row | None:
+    """The row that `by` names. Ambiguous when there are two."""
+    statement = Statement(connections.dialect, reader.institution_id)
+    source, columns = From(statement, shape.table), Columns()
+    decode = select(shape, source, columns, reader)
+    found = _matching(statement, reader, by.type_name, by.form, [by.value])
+    sql = (
+        f"select {columns} from {source} where {source.alias}.institution_id = $1"
+        f" and {source.alias}.id in (select found_id from ({found}) f) limit 2"
+    )
+    rows = await connections.fetch(sql, statement.values)
+    if len(rows) > 1:
+        raise _ambiguous(by)
+    return decode(rows[0]) if rows else None
+
+
+async def ids(connections: Connections, reader: Reader, wanted: Sequence[By]) -> tuple[int, ...]:
+    """Row ids of all that are known, in one statement for each form. Ambiguous when one of them names two rows."""
+    found: set[int] = set()
+    for form in {(by.type_name, by.form) for by in wanted}:
+        values = {by.value for by in wanted if (by.type_name, by.form) == form}
+        found |= await _ids_of(connections, reader, form, sorted(values))
+    return tuple(sorted(found))
+
+
+async def _ids_of(
+    connections: Connections, reader: Reader, form: tuple[str, str], values: Sequence[str]
+) -> set[int]:
+    type_name, name = form
+    if name == "id":
+        reader.rights.require(type_name, name, purpose="find it")
+        return {node_ids.decode_as(type_name, value) for value in values}
+    statement = Statement(connections.dialect, reader.institution_id)
+    found = _matching(statement, reader, type_name, name, values)
+    sql = f"select found_key, found_id from ({found}) f group by found_key, found_id"
+    by_key: dict[Key, int] = {}
+    for key, row_id in await connections.fetch(sql, statement.values):
+        if by_key.setdefault(key, row_id) != row_id:
+            raise _ambiguous(By(type_name, name, str(key)))
+    return set(by_key.values())
+
+
+def _ambiguous(by: By) -> Ambiguous:
+    return Ambiguous(f"There is more than one {by}; ask by `id` or canvasId.")
+
+
+def _matching(
+    statement: Statement, reader: Reader, type_name: str, name: str, values: Sequence[str]
+) -> str:
+    """A select of (found_key, found_id): a merged person's ids lead to the one they were merged into."""
+    reader.rights.require(type_name, name, purpose="find it")
+    form, table = FORMS[type_name][name], TABLES[type_name].name
+    target = "coalesce(r.merged_into_id, r.id)" if type_name == "User" else "r.id"
+    if form.identity is not None:
+        comparable = [form.identity.comparable(value) for value in values]
+        return (
+            f"select i.value as found_key, {target} as found_id from identity i join person r on r.id = i.person_id"
+            f" and r.institution_id = $1 where i.institution_id = $1 and i.kind = '{form.identity}'"
+            f" and {statement.any_of('i.value', comparable, 'text')} and i.ended_at is null"
+        )
+    keys, sql_type = _keys(reader, type_name, name, values)
+    living = "" if form.tombstones or type_name == "SyncRun" else " and r.removed_at is null"
+    return (
+        f"select r.{form.column} as found_key, {target} as found_id from {table} r where r.institution_id = $1"
+        f" and {statement.any_of(f'r.{form.column}', keys, sql_type)}{living}"
+    )
+
+
+def _keys(
+    reader: Reader, type_name: str, name: str, values: Sequence[str]
+) -> tuple[list[Key], str]:
+    if name == "id":
+        return [node_ids.decode_as(type_name, value) for value in values], "bigint"
+    if name == "canvasId":
+        return [_canvas_id(reader, value) for value in values], "bigint"
+    return list(values), "text"
+
+
+def _canvas_id(reader: Reader, value: str) -> int:
+    try:
+        return canvas_ids.to_global(value, reader.shard)
+    except ValueError as refusal:
+        raise BadRequest(
+            f"{refusal}. For a SIS id write sisId; for an id of this graph, id."
+        ) from None

@@ -1,0 +1,211 @@
+"""Where the graph's fields are kept: type and field to table, columns and to-one links.
+
+A template names a row's table by `{t}` and a linked row by its path, as in `{user}` or `{course.term}`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from gateway.readpath import node_ids
+from gateway.viewer import Rights
+from models import canvas_ids, states
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """For whom, of which institution and when rows are read."""
+
+    institution_id: int
+    shard: int
+    now: datetime
+    rights: Rights
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of the graph: the SQL it needs, and what it makes of the raw values (None: the value as it is)."""
+
+    sql: tuple[str, ...]
+    make: Callable[..., Any] | None = None
+    group: str | None = None  # the template of the source of its group of fields
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A to-one field: the type it leads to and the column with that row's id."""
+
+    type_name: str
+    column: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A type of the graph and where its rows are. `always`: raw columns that every read of it brings along."""
+
+    type_name: str
+    name: str
+    fields: Mapping[str, Field]
+    links: Mapping[str, Link] = field(default_factory=dict)
+    always: tuple[str, ...] = ()
+
+
+def _plain(*columns: str, group: str | None = None, **renamed: str) -> dict[str, Field]:
+    """Fields that show a column as it is; named as the column in camelCase unless named here."""
+    return {_camel(column): Field((f"{{t}}.{column}",), None, group) for column in columns} | {
+        name: Field((f"{{t}}.{column}",), None, group) for name, column in renamed.items()
+    }
+
+
+def _camel(column: str) -> str:
+    head, *tail = column.split("_")
+    return head + "".join(word.title() for word in tail)
+
+
+def _ids(type_name: str) -> dict[str, Field]:
+    def node_id(_reader: Reader, row_id: int) -> str:
+        return node_ids.encode(type_name, row_id)
+
+    return {"id": Field(("{t}.id",), node_id), "canvasId": Field(("{t}.canvas_id",), _canvas_id)}
+
+
+def _canvas_id(reader: Reader, value: int | None) -> str | None:
+    return None if value is None else canvas_ids.to_rest(value, reader.shard)
+
+
+def _text(_reader: Reader, value: int | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _flag(_reader: Reader, value: int | None) -> bool | None:
+    """SQLite keeps a truth value as a number."""
+    return None if value is None else bool(value)
+
+
+def _effective_state(reader: Reader, *raw: Any) -> str:
+    stored, type_, course, section, *dates = raw
+    own, of_section, of_course, of_term = (
+        (_time(start), _time(end)) for start, end in zip(dates[::2], dates[1::2], strict=True)
+    )
+    return states.effective_state(
+        stored=stored,
+        type=type_,
+        course=course,
+        section_deleted=section is not None,
+        dates=states.effective_dates(own, of_section, of_course, of_term),
+        now=reader.now,
+    )
+
+
+def _time(value: datetime | str | None) -> datetime | None:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+# A tombstone says DELETED, whatever its last state was.
+def _state(table: str = "{t}") -> str:
+    return f"case when {table}.removed_at is null then {table}.state else 'DELETED' end"
+
+
+STATE = {"state": Field((_state(),))}
+_EFFECTIVE_DATES = tuple(
+    f"{{{path}}}.{end}"
+    for path in ("t", "section", "course", "course.term")
+    for end in ("start_at", "end_at")
+)
+
+ACCOUNT = Table(
+    type_name="Account",
+    name="account",
+    fields=_ids("Account") | STATE | _plain("sis_id", "name"),
+    links={"parent": Link("Account", "parent_id")},
+)
+TERM = Table(
+    type_name="Term",
+    name="term",
+    fields=_ids("Term") | STATE | _plain("sis_id", "name", "start_at", "end_at"),
+)
+COURSE = Table(
+    type_name="Course",
+    name="course",
+    fields=_ids("Course")
+    | STATE
+    | _plain("sis_id", "integration_id", "uuid", "lti_context_id", "name", "course_code")
+    | _plain("start_at", "end_at", "time_zone"),
+    links={"account": Link("Account", "account_id"), "term": Link("Term", "term_id")},
+    always=("account_id",),
+)
+SECTION = Table(
+    type_name="Section",
+    name="section",
+    fields=_ids("Section")
+    | STATE
+    | _plain("sis_id", "integration_id", "name", "start_at", "end_at"),
+    links={
+        "course": Link("Course", "course_id"),
+        "originCourse": Link("Course", "origin_course_id"),
+    },
+    always=("course_id",),
+)
+USER = Table(
+    type_name="User",
+    name="person",
+    fields=_ids("User")
+    | STATE
+    | _plain("uuid")
+    | _plain("name", "sortable_name", "short_name", group="{t}.name_source")
+    | _plain("given_name", "family_name", "pronouns", group="{t}.name_source")
+    | _plain("login_id", "sis_id", "integration_id", group="{t}.login_source")
+    | _plain("email", "avatar_url", group="{t}.contact_source"),
+)
+ENROLLMENT = Table(
+    type_name="Enrollment",
+    name="enrollment",
+    fields=_ids("Enrollment")
+    | STATE
+    | _plain("type", "role")
+    | {
+        "roleId": Field(("{t}.role_id",), _text),
+        "limitPrivilegesToCourseSection": Field(("{t}.limit_to_section",), _flag),
+        "effectiveState": Field(
+            (
+                _state(),
+                "{t}.type",
+                _state("{course}"),
+                "case when {section}.removed_at is not null or {section}.state = 'DELETED' then 1 end",
+                *_EFFECTIVE_DATES,
+            ),
+            _effective_state,
+        ),
+        "sisImportId": Field(("{t}.sis_import_id",), _text, "{t}.activity_source"),
+    }
+    | _plain("start_at", "end_at", group="{t}.dates_source")
+    | _plain(
+        "created_at",
+        "updated_at",
+        "last_activity_at",
+        group="{t}.activity_source",
+        totalActivityTime="total_activity_seconds",
+    ),
+    links={
+        "user": Link("User", "person_id"),
+        "course": Link("Course", "course_id"),
+        "section": Link("Section", "section_id"),
+        "associatedUser": Link("User", "associated_person_id"),
+    },
+    always=("course_id",),
+)
+SYNC_RUN = Table(
+    type_name="SyncRun",
+    name="sync_run",
+    fields=_ids("SyncRun")
+    | _plain("state", "source", "started_at", "ended_at", "progress", "message")
+    | _plain("rows_read", "created", "updated", "removed", "unchanged", "set_aside", "held")
+    | _plain("requests", "quota", "label"),
+)
+
+TABLES = {
+    table.type_name: table for table in (ACCOUNT, TERM, COURSE, SECTION, USER, ENROLLMENT, SYNC_RUN)
+}

@@ -1,0 +1,193 @@
+"""A statement while it is written: its parameters, the rows it joins, and how its answer is read."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.errors import BadRequest
+from gateway.readpath.registry import TABLES, Reader, Row, Table
+from gateway.uow import Dialect
+from gateway.viewer import Rights
+
+_LAST_CHARACTER = "\U0010ffff"
+_PATH = re.compile(r"\{([\w.]+)\}")
+
+
+class Statement:
+    """The parameters of one statement; `$1` is always the institution."""
+
+    def __init__(self, dialect: Dialect, institution_id: int) -> None:
+        self.dialect = dialect
+        self.values: list[object] = [institution_id]
+        self._aliases = 0
+
+    def bind(self, value: object, sql_type: str | None = None) -> str:
+        if isinstance(value, str):
+            _storable(value)
+        self.values.append(value)
+        cast = f"::{sql_type}" if sql_type and self.dialect is Dialect.POSTGRES else ""
+        return f"${len(self.values)}{cast}"
+
+    def any_of(self, expression: str, values: Iterable[object], sql_type: str) -> str:
+        """Whether `expression` is one of `values`, in one parameter however many they are."""
+        values = list(values)
+        for value in values:
+            if isinstance(value, str):
+                _storable(value)
+        if self.dialect is Dialect.POSTGRES:
+            return f"{expression} = any({self.bind(values, f'{sql_type}[]')})"
+        return f"{expression} in (select value from json_each({self.bind(_json(values))}))"
+
+    def each(self, values: Iterable[int]) -> tuple[str, str]:
+        """A table of `values` for the from clause, and the expression of its column."""
+        alias = self.alias()
+        if self.dialect is Dialect.POSTGRES:
+            return f"unnest({self.bind(list(values), 'bigint[]')}) {alias}(k)", f"{alias}.k"
+        return f"json_each({self.bind(_json(values))}) {alias}", f"{alias}.value"
+
+    def contains(self, expression: str, text: str) -> str:
+        function = "strpos" if self.dialect is Dialect.POSTGRES else "instr"
+        return f"{function}({expression}, {self.bind(text, 'text')}) > 0"
+
+    def begins(self, expression: str, prefix: str) -> str:
+        """A range, so that an index in byte order serves it."""
+        low, high = self.bind(prefix, "text"), self.bind(prefix + _LAST_CHARACTER, "text")
+        return f"({self.bytewise(expression)} >= {low} and {self.bytewise(expression)} < {high})"
+
+    def bytewise(self, expression: str) -> str:
+        """`expression` compared byte by byte, as SQLite does of itself."""
+        return f'{expression} collate "C"' if self.dialect is Dialect.POSTGRES else expression
+
+    def alias(self) -> str:
+        self._aliases += 1
+        return f"a{self._aliases}"
+
+
+class From:
+    """A table under an alias, with the to-one rows that templates name joined to it."""
+
+    def __init__(self, statement: Statement, table: Table) -> None:
+        self.table = table
+        self.alias = statement.alias()
+        self.statement = statement
+        self._joined: dict[tuple[str, ...], tuple[Table, str]] = {(): (table, self.alias)}
+        self._joins: list[str] = []
+
+    def sql(self, template: str) -> str:
+        return _PATH.sub(lambda match: self.join(_path(match[1]))[1], template)
+
+    def join(self, path: tuple[str, ...]) -> tuple[Table, str]:
+        """The table and alias of the row at the end of `path`."""
+        if path not in self._joined:
+            owner, owner_alias = self.join(path[:-1])
+            link = owner.links[path[-1]]
+            table, alias = TABLES[link.type_name], self.statement.alias()
+            self._joins.append(
+                f" left join {table.name} {alias} on {alias}.id = {owner_alias}.{link.column}"
+                f" and {alias}.institution_id = $1"
+            )
+            self._joined[path] = table, alias
+        return self._joined[path]
+
+    @property
+    def joins(self) -> str:
+        return "".join(self._joins)
+
+    def __str__(self) -> str:
+        return f"{self.table.name} {self.alias}{self.joins}"
+
+
+def _path(text: str) -> tuple[str, ...]:
+    return () if text == "t" else tuple(text.split("."))
+
+
+def _storable(text: str) -> None:
+    """BadRequest for text that no row can hold: PostgreSQL refuses NUL, no encoding has half a surrogate pair."""
+    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise BadRequest(f"{text!r} holds a character that no id or name can have.")
+
+
+def _json(values: Iterable[object]) -> str:
+    return json.dumps(list(values))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What to bring of a row: its fields, and the same of rows it links to."""
+
+    table: Table
+    fields: frozenset[str] = frozenset()
+    links: tuple[tuple[str, "Shape"], ...] = ()
+
+    def hidden(self, rights: Rights) -> frozenset[str]:
+        """The fields that were asked for and may not be seen, as in "User.email"."""
+        own = self.table.type_name
+        mine = {f"{own}.{field}" for field in self.fields if not rights.sees(own, field)}
+        return frozenset(mine).union(*(shape.hidden(rights) for _, shape in self.links))
+
+
+class Columns:
+    """The select list of a statement, each expression once."""
+
+    def __init__(self) -> None:
+        self.expressions: list[str] = []
+        self._places: dict[str, int] = {}
+
+    def place(self, expression: str) -> int:
+        if expression not in self._places:
+            self._places[expression] = len(self.expressions)
+            self.expressions.append(expression)
+        return self._places[expression]
+
+    def __str__(self) -> str:
+        return ", ".join(self.expressions)
+
+
+Decode = Callable[[Sequence[Any]], Row]
+
+
+def select(
+    shape: Shape, source: From, columns: Columns, reader: Reader, path: tuple[str, ...] = ()
+) -> Decode:
+    """Put `shape` on the select list; the function that makes a row of the graph of a record.
+
+    Rows are keyed by the graph's names; `row_id` and the table's `always` columns stand beside them.
+    """
+    table, own = source.join(path)
+    plain = [(column, columns.place(f"{own}.{column}")) for column in table.always]
+    plain.append(("row_id", columns.place(f"{own}.id")))
+    made: list[tuple[str, Callable[..., Any], list[int]]] = []
+    blank = dict.fromkeys(f for f in shape.fields if not reader.rights.sees(table.type_name, f))
+    for name in sorted(shape.fields - blank.keys()):
+        field = table.fields[name]
+        places = [columns.place(source.sql(_below(path, template))) for template in field.sql]
+        if field.make is None:
+            plain.append((name, places[0]))
+        else:
+            made.append((name, field.make, places))
+    links = [
+        (name, columns.place(f"{own}.{table.links[name].column}"), below)
+        for name, linked in shape.links
+        for below in [select(linked, source, columns, reader, (*path, name))]
+    ]
+
+    def decode(record: Sequence[Any]) -> Row:
+        row: Row = {name: record[place] for name, place in plain}
+        if blank:
+            row |= blank
+        for name, make, places in made:
+            row[name] = make(reader, *[record[place] for place in places])
+        for name, place, below in links:
+            row[name] = None if record[place] is None else below(record)
+        return row
+
+    return decode
+
+
+def _below(path: tuple[str, ...], template: str) -> str:
+    """`template` of a linked row, written from where the path begins."""
+    if not path:
+        return template
+    return _PATH.sub(lambda match: "{" + ".".join((*path, *_path(match[1]))) + "}", template)
