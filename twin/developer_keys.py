@@ -84,3 +84,8 @@ def end_tokens(school: School, key: DeveloperKey, user_id: int | None = None) ->
     for token in list(held):
         if token.developer_key_id == key.id and token.workflow_state == "active":
             school.update(token, workflow_state="deleted")
+
+
+def next_number(school: School) -> int:
+    """The local part of a new key's id."""
+    return max(key % SHARD_SIZE for key in school.developer_keys) + 1

@@ -71,7 +71,7 @@ class Options:
     auto_approve: bool = False
     """Answer an authorization request at once, for the login named by `unique_id` where nobody is
     logged in: no page is shown (oauth2.md 2)."""
-    oauth_client_secret: str = "twin-oauth-secret"  # noqa: S105  a demo's, changed by --oauth-secret
+    oauth_client_secret: str = "twin-oauth-secret"  # noqa: S105  a demo's, set at start
     oauth_redirect_uris: tuple[str, ...] = ("http://127.0.0.1:8000/oauth/callback",)
     token_redirect_uri_compared: bool = True
     """The token step wants the same redirect_uri again: documented, not in the source (oauth2.md 3)."""
@@ -88,7 +88,7 @@ class Options:
     """Where the tool lives that is installed from the start."""
     tool_privacy_level: Literal["anonymous", "name_only", "email_only", "public"] = "public"
     lti11_consumer_key: str = "demo-key"
-    lti11_secret: str = "demo-secret"  # noqa: S105  a demo's, changed by --lti11-secret
+    lti11_secret: str = "demo-secret"  # noqa: S105  a demo's, set at start
     lti_post_only: bool = True
     """False: the feature `disable_lti_post_only`, query parameters stay in the launch URL and are
     signed there (lti-launch.md 1.2)."""
