@@ -60,7 +60,7 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     url: str = "https://elsewhere.invalid/api/v1/next"
     size: int = 2**30  # what a zip bomb unpacks to
     encoding: str = "latin-1"
-    keys: list[str] = ["id"]  # what `strip_ids` takes away, at any depth
+    keys: tuple[str, ...] = ("id",)  # what `strip_ids` takes away, at any depth
     id: int = 0
     hits: int = 0
 
@@ -264,7 +264,7 @@ def _strip_ids(answer: Answer, fault: Fault) -> None:
         answer.body = json.dumps(_without(fault.keys, page)).encode()
 
 
-def _without(keys: list[str], value: JSON) -> JSON:
+def _without(keys: tuple[str, ...], value: JSON) -> JSON:
     if isinstance(value, list):
         return [_without(keys, each) for each in value]
     if isinstance(value, dict):
