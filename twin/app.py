@@ -34,7 +34,6 @@ from twin.lti.installed import install_tools
 from twin.lti.keys import KeyRing
 from twin.lti.platform import Platform
 from twin.oauth2_grants import Codes
-from twin.observing import Observing
 from twin.options import Options
 from twin.outgoing import Outgoing
 from twin.report_runs import Reports
@@ -133,7 +132,6 @@ def create_twin(
     app.state.sis_imports = SisImports(app.state.school, app.state.attachments)
     app.state.sis_restores = Restores(app.state.school)
     app.state.progresses = progress.Progresses()
-    app.state.school.listeners.append(Observing(app.state.school))
     workers += [
         app.state.bulk_enrolling,
         app.state.reports,
