@@ -111,7 +111,8 @@ def files_origin(options: Options) -> str:
     if options.files_origin:
         return options.files_origin
     url = urlsplit(options.public_url)
-    other = "127.0.0.1" if url.hostname == "localhost" else "localhost"
+    host = url.hostname or "localhost"
+    other = {"localhost": "127.0.0.1", "127.0.0.1": "localhost"}.get(host, f"files.{host}")
     return f"{url.scheme}://{other}" + (f":{url.port}" if url.port else "")
 
 

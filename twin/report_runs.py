@@ -179,6 +179,7 @@ class Reports:
                 if run.finished:  # deleted or aborted meanwhile
                     break
         run.writing = False
+        run.lines -= 1  # the header
         if run.finished:
             _discard(run)
             return
