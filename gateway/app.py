@@ -1,0 +1,135 @@
+"""The application: the one place where its parts are put together, and the only one that owns a clock."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import NamedTuple, TypedDict
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
+
+from gateway import graphiql, health
+from gateway.auth import Authenticator, service_tokens
+from gateway.metrics import Metrics
+from gateway.middleware import DatabaseContext, OriginRule, RequestRecord
+from gateway.readpath.connections import Connections, open_connections
+from gateway.settings import Settings
+from gateway.store import institutions, schema
+from gateway.uow import Database
+from resolvers.http import Endpoint
+from resolvers.limits import Limits
+from resolvers.operations import Graph, Operations
+
+_ROUTES = frozenset({"/graphql", "/healthz", "/readyz", "/metrics"})
+_CORS_HEADERS = ["authorization", "content-type", "cache-control", "roster-act-as", "x-request-id"]
+
+
+class State(TypedDict):
+    """What a request finds at `request.state`."""
+
+    database: Database
+    endpoint: Endpoint
+    metrics: Metrics
+
+
+class Parts(NamedTuple):
+    """What the graph is made of."""
+
+    settings: Settings
+    database: Database
+    connections: Connections
+    clock: Callable[[], datetime]
+    stop: asyncio.Event
+
+
+MakeGraph = Callable[[Parts], Graph]
+
+
+def now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251  the clock that everything else is handed
+
+
+def create_app(
+    settings: Settings,
+    *,
+    make_graph: MakeGraph,
+    stop: asyncio.Event | None = None,
+    demo_token: str | None = None,
+    limits: Limits | None = None,
+) -> Starlette:
+    """The gateway as an ASGI application. `stop` ends its streams; `demo_token` is filled in in GraphiQL."""
+    server = settings.server
+    metrics = Metrics()
+    page = graphiql.Page(demo_token=demo_token) if server.graphiql else None
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[State]:
+        async with (
+            Database.open(server.database_url) as database,
+            open_connections(server.database_url) as connections,
+        ):
+            await prepare(settings, database)
+            parts = Parts(settings, database, connections, now, stop or asyncio.Event())
+            operations = Operations(
+                make_graph(parts),
+                limits=limits or Limits(),
+                seconds=server.query_timeout.total_seconds(),
+                stop=parts.stop,
+                metrics=metrics,
+            )
+            authenticator = Authenticator(service_tokens(database), monotonic=time.monotonic)
+            endpoint = Endpoint(operations, authenticate=authenticator.viewer, page=page)
+            with database.active():
+                yield State(database=database, endpoint=endpoint, metrics=metrics)
+
+    return Starlette(
+        lifespan=lifespan,
+        routes=[
+            Route("/graphql", _GraphAddress(), middleware=_for_browsers(settings)),
+            WebSocketRoute("/graphql", _GraphAddress(), middleware=_for_browsers(settings)),
+            *([Mount("/static", graphiql.files())] if page else []),
+            Route("/healthz", health.alive),
+            Route("/readyz", health.ready),
+            Route("/metrics", health.metrics),
+        ],
+        middleware=[
+            Middleware(RequestRecord, metrics=metrics, routes=_ROUTES),
+            Middleware(DatabaseContext),
+        ],
+    )
+
+
+async def prepare(settings: Settings, database: Database) -> None:
+    """Make the database what this version and this configuration expect, or say why it is not."""
+    await database.reach()
+    await schema.make_current(database)
+    for one in settings.institutions:
+        await institutions.ensure(database, slug=one.slug, canvas_url=one.canvas_url)
+
+
+class _GraphAddress:
+    """Hands a request to the endpoint that the lifespan built."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint: Endpoint = scope["state"]["endpoint"]
+        await endpoint(scope, receive, send)
+
+
+def _for_browsers(settings: Settings) -> list[Middleware]:
+    hosts = [origin for host in settings.hosts for origin in host.origins]
+    return [
+        Middleware(OriginRule, public_url=settings.server.public_url, hosts=hosts),
+        Middleware(
+            CORSMiddleware,
+            allow_origins=hosts,
+            allow_methods=["GET", "POST"],
+            allow_headers=_CORS_HEADERS,
+            allow_credentials=True,
+            expose_headers=["x-request-id"],
+        ),
+    ]
