@@ -11,10 +11,7 @@ from typing import Any
 from starlette.requests import Request
 
 from twin import errors, ids
-from twin.permissions import (
-    role_permissions,
-    root_rights,
-)
+from twin.permissions import may_view_as_student, role_permissions, root_rights
 from twin.records import TEACHER_LIKE, AccessToken, DeveloperKey, User
 from twin.school import School
 
@@ -137,9 +134,7 @@ def may_act_as(school: School, user: User, target: User) -> bool:
         return True
     rights = root_rights(school, user)
     if target.is_test_student:
-        return school.options.anybody_is_test_student or bool(
-            rights & {"become_user", "use_student_view"}
-        )
+        return school.options.anybody_is_test_student or may_view_as_student(school, user, target)
     logins = school.pseudonyms_of_user.of(target.id)
     if "become_user" not in rights or target.workflow_state == "deleted":
         return False

@@ -184,6 +184,7 @@ def _add_courses(school: School, cast: Cast, half: HalfYear) -> None:
         ("past", "Modern History", "arts", "past", f"{half.previous.code}-H2", ""),
         ("future", "Future Studies", "arts", "future", f"{half.next.code}-F1", ""),
         ("open", "Open Lecture", "manual", "default", None, ""),
+        ("sealed", "Closed Archive", "arts", "past", f"{half.previous.code}-Z9", ""),
         ("deleted", "Cancelled Course", "arts", "current", f"{half.code}-X9", "deleted"),
     )
     for key, name, account, term, sis_id, state in plan:
@@ -198,6 +199,7 @@ def _add_courses(school: School, cast: Cast, half: HalfYear) -> None:
             sis_batch_id=1 if sis_id else None,
             workflow_state=state or "available",
             is_public=key == "open",
+            restrict_student_past_view=key == "sealed",
             created_at=at,
         )
         cast.sections[key] = making.make_section(
@@ -271,8 +273,6 @@ def _fill_demo(school: School, cast: Cast) -> None:
         enrol(school, cast, key, place, kind, state, extra)
     observer, pupil = cast.people["observer"], cast.people["student"]
     making.make_observation(school, observer, pupil, created_at=at)
-    observing = enrol(school, cast, "observer", a, "ObserverEnrollment", "active", "")
-    school.update(observing, associated_user_id=pupil.id, updated_at=at)
     _add_test_student(school, cast)
     section = making.make_section(
         school, cast.courses["evening"], "Evening X", sis_source_id="EVE,X", created_at=at
@@ -300,6 +300,11 @@ def _fill_others(school: School, cast: Cast) -> None:
         enrol(school, cast, key, "deleted", kind, "deleted", "")
         unpublished = "active" if kind == teacher else "creation_pending"
         enrol(school, cast, key, "unpublished", kind, unpublished, "")
+    enrol(school, cast, "two_sections", "sealed", student, "active", "")
+    # The same person under the other login's SIS id, as SIS knew them in this course.
+    graduate = enrol(school, cast, "two_logins", "evening", student, "active", "")
+    alumni_login = school.pseudonyms_of_user.of(graduate.user_id)[-1]
+    school.update(graduate, sis_pseudonym_id=alumni_login.id, updated_at=graduate.created_at)
 
 
 def _merge(school: School, cast: Cast) -> None:

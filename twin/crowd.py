@@ -12,11 +12,10 @@ from twin import making
 from twin.calendar import half_year
 from twin.cast import Cast
 from twin.changes import crosslist
-from twin.ids import SHARD_SIZE
 from twin.names import FAMILY, GIVEN, SUBJECTS
 from twin.records import Account, Course, Enrollment, Section, Term, User
 from twin.roles import built_in_role_id
-from twin.school import School
+from twin.school import SHARD_SIZE, School
 
 STUDENT_STATES = ("active", "invited", "completed", "inactive", "deleted", "rejected")
 STUDENT_WEIGHTS = (90, 3, 3, 2, 1, 1)
@@ -51,6 +50,8 @@ class Crowd:
         self.at = self.half.previous.start_at
         self.staff: list[User] = []
         self.students: list[User] = []
+        self.logins: dict[int, int] = {}
+        """The login by which SIS knows a user."""
         self.roles = {
             kind: built_in_role_id(school, kind)
             for kind in (
@@ -79,7 +80,11 @@ class Crowd:
         wanted = self.options.users - visible
         for number in range(wanted):
             user = self._person(number)
-            (self.staff if number % 20 == 0 else self.students).append(user)
+            if number % 100 == 50:
+                # A parent of the student before, whom they follow into every course.
+                making.make_observation(self.school, user, self.students[-1], created_at=self.at)
+            else:
+                (self.staff if number % 20 == 0 else self.students).append(user)
 
     def _person(self, number: int) -> User:
         """One in twelve has no SIS id, one in thirty no e-mail, one in fifty a second login."""
@@ -89,7 +94,7 @@ class Crowd:
         user = making.make_user(
             school,
             f"{given} {family}",
-            id_base=self._base("users", number),
+            id_base=self._base(number),
             sortable_name=f"{family}, {given}",
             created_at=at,
             last_login=self.half.start_at if number % 3 else None,
@@ -97,9 +102,11 @@ class Crowd:
         login = f"{given[0]}{family}{number}".lower()
         sis_id = None if number % 12 == 5 else f"{number + 1000:07}"
         batch = 1 if sis_id else None
-        making.make_login(
+        first = making.make_login(
             school, user, login, sis_user_id=sis_id, sis_batch_id=batch, created_at=at
         )
+        if sis_id:
+            self.logins[user.id] = first.id
         if number % 50 == 7:
             making.make_login(
                 school, user, f"{login}.alum", sis_user_id=f"A{number}", created_at=at
@@ -110,12 +117,11 @@ class Crowd:
             making.make_email(school, user, f"{address}@school.example.edu", created_at=at)
         return user
 
-    def _base(self, kind: str, number: int) -> int:
-        """What is added to the ids of records that live on the foreign shard."""
-        shard, which = self.options.foreign_shard, self.options.foreign
-        if shard is None or (which == "users" and (kind != "users" or number % 10 != 4)):
-            return 0
-        return shard * SHARD_SIZE
+    def _base(self, number: int) -> int:
+        """What is added to the id of a user who lives on the foreign shard: every tenth does."""
+        shard = self.options.foreign_shard
+        abroad = shard is not None and self.options.foreign == "users" and number % 10 == 4
+        return (shard or 0) * SHARD_SIZE if abroad else 0
 
     def _add_courses(self) -> list[Course]:
         """As many as wanted beside the cast's; the first one is the big one."""
@@ -161,14 +167,19 @@ class Crowd:
         big = self.options.big
         teachers = self.staff[: max(1, min(len(self.staff), big // 200))]
         people = self.students[: max(1, min(len(self.students), big))]
-        rows = big - len(teachers)
-        rounds = -(-rows // len(people))
+        rounds = -(-big // len(people))
         sections = self._sections(course, max(2, rounds, big // 500))
         times = _times_after(course.created_at)
         for number, teacher in enumerate(teachers):
             self._enrol(teacher, sections[number % len(sections)], "TeacherEnrollment", times[0])
-        for number in range(rows):
+        rows = self.school.enrollments_of_course
+        for number in itertools.count():
+            missing = big - len(rows.of(course.id))
+            if missing <= 0:
+                return
             person = people[number % len(people)]
+            if missing == 1 and self.school.observations_of_student.of(person.id):
+                continue  # would bring the parent along
             place = sections[(number + number // len(people)) % len(sections)]
             state = "invited" if number % 40 == 17 else "active"
             self._enrol(person, place, "StudentEnrollment", times[number % len(times)], state)
@@ -187,7 +198,7 @@ class Crowd:
         return sizes
 
     def _fill(self, course: Course, size: int) -> None:
-        """Staff first, then students; an observer in every larger course."""
+        """Staff first, one in four second teachers limited to a section; then students."""
         number = course.id
         plan = self._plan_of(course)
         sections = self._sections(course, 1 + number % 3)
@@ -237,6 +248,7 @@ class Crowd:
             last_activity_at=at if active else None,
             total_activity_time=user.id % 9000 if active else 0,
             sis_batch_id=section.sis_batch_id,
+            sis_pseudonym_id=self.logins.get(user.id) if section.sis_batch_id else None,
             created_at=at,
         )
 

@@ -1,8 +1,7 @@
 """Developer keys: those a twin starts with, and what changing a key does to its tokens (fact sheet oauth2.md §6)."""
 
-from twin.ids import SHARD_SIZE
 from twin.records import DeveloperKey
-from twin.school import ROOT_ACCOUNT_ID, School
+from twin.school import ROOT_ACCOUNT_ID, SHARD_SIZE, School
 from twin.scopes import NRPS
 
 # Local parts of the global ids; with shard 1 they are the client ids of design/running.md.

@@ -8,6 +8,7 @@ from twin.cast import TOKEN_HOLDERS, Cast, add_cast
 from twin.clock import Clock, FixedClock
 from twin.crowd import Crowd
 from twin.developer_keys import BUILT_IN_KEY, add_keys, key_id
+from twin.observing import Observing
 from twin.options import Options
 from twin.records import AuthenticationProvider
 from twin.roles import add_roles
@@ -27,6 +28,7 @@ def generate(options: Options, clock: Clock) -> tuple[School, Cast]:
                 id=1, account_id=ROOT_ACCOUNT_ID, type="canvas", created_at=begin, updated_at=begin
             )
         )
+        school.listeners.append(Observing(school))
         cast = add_cast(school)
         Crowd(school, cast).add()
         add_keys(school)

@@ -6,12 +6,9 @@ from typing import Any, TypeVar
 
 from twin.errors import NotFound
 from twin.records import Account, Course, Pseudonym, Section, Term, User
-from twin.school import KEYS, ROOT_ACCOUNT_ID, School
+from twin.school import KEYS, ROOT_ACCOUNT_ID, SHARD_SIZE, School
 
 T = TypeVar("T")
-
-SHARD_SIZE = 10_000_000_000_000
-"""Ids per cluster: a constant of the public library Switchman."""
 
 SIXTY_THREE_BITS = 2**63
 

@@ -6,6 +6,10 @@ Each switch names the sheet and section it comes from; defaults are the stricter
 from dataclasses import dataclass
 from typing import Literal
 
+FEWEST_COURSES = 10
+FEWEST_USERS = 60
+"""The cast alone takes nearly as many."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -137,7 +141,8 @@ class Options:
     """False: the flag `disable_adding_uuid_verifier_in_api`, a file's URL does not open it
     (reports.md 3)."""
     files_origin: str = ""
-    """Where files lie; "" = the public URL's host by its other name, 127.0.0.1 and localhost."""
+    """Where files lie; "" = `localhost` for a public URL on 127.0.0.1 and the reverse, else
+    `files.` before the public host."""
     file_hops: int = 2
     """Redirects from a file's URL to its bytes, the first by Canvas itself (reports.md 3)."""
     file_url_seconds: float = 300.0
@@ -153,3 +158,10 @@ class Options:
 
     temporary_enrollments: bool = False
     """The feature `temporary_enrollments` (enrollments-api.md 7.5, reports.md 4.7)."""
+
+    def __post_init__(self) -> None:
+        if self.courses < FEWEST_COURSES or self.users < FEWEST_USERS or self.big < 2:
+            raise ValueError(
+                f"a school has at least {FEWEST_COURSES} courses, {FEWEST_USERS} users and"
+                " a big course of 2 enrollments"
+            )

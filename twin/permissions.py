@@ -193,6 +193,14 @@ def _after_the_end(school: School, row: Enrollment, granted: Rights) -> Rights:
     return frozenset((granted & kept) | implied)
 
 
+def may_view_as_student(school: School, user: User, test_student: User) -> bool:
+    """Whether the user may use the student view of a course of this test student."""
+    return any(
+        "use_student_view" in course_rights(school, user, school.courses[row.course_id])
+        for row in school.enrollments_of_user.of(test_student.id)
+    )
+
+
 def section_limit(school: School, user: User, course: Course) -> frozenset[int] | None:
     """The sections a limited caller sees; None where nothing is cut.
 

@@ -36,6 +36,10 @@ Listener = Callable[[Change, Row, dict[str, Any]], None]
 """Told after each change; the last argument has the old values of the fields that changed."""
 
 ROOT_ACCOUNT_ID = 1
+SHARD_SIZE = 10_000_000_000_000
+"""Ids per cluster: a constant of the public library Switchman (transport.md 4.2)."""
+AT_HOME = frozenset({Account, AuthenticationProvider, DeveloperKey, AccessToken})
+"""What stays on the school's own shard with `foreign = "all"`."""
 
 
 class Index(defaultdict[int, list[RowT]]):
@@ -126,10 +130,12 @@ class School:
     def root(self) -> Account:
         return self.accounts[ROOT_ACCOUNT_ID]
 
-    def new_id(self, table: type[Row], base: int = 0) -> int:
-        """The next free id of the table, counting from `base` (another cluster's first id)."""
-        self._next_ids[table] = self._next_ids.get(table, base) + 1
-        return self._next_ids[table]
+    def new_id(self, table: type[Row]) -> int:
+        """The next free id of the table: a long one where all records live on another shard."""
+        self._next_ids[table] = self._next_ids.get(table, 0) + 1
+        abroad = self.options.foreign == "all" and table not in AT_HOME
+        base = (self.options.foreign_shard or 0) * SHARD_SIZE if abroad else 0
+        return base + self._next_ids[table]
 
     def find(self, table: type[RowT], key: str, value: str) -> RowT | None:
         """The row that carries this text id (`KEYS` has the names), deleted ones included."""

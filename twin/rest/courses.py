@@ -172,7 +172,7 @@ def show_permissions(call: Call) -> Response:
     if "read" not in rights:
         raise errors.Unauthorized
     asked = call.params.texts("permissions") or sorted(COURSE_PERMISSIONS)
-    return call.json({name: name in rights for name in asked})
+    return call.json({name: name in rights & COURSE_PERMISSIONS for name in asked})
 
 
 routes: list[BaseRoute] = [
