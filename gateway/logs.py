@@ -52,3 +52,5 @@ def configure(level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    # its lines about WebSockets quote the query string, where a client may have put anything
+    logging.getLogger("uvicorn.error").setLevel(max(level, logging.WARNING))

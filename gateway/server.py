@@ -83,8 +83,16 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
-        if self._ready and sockets and not self.should_exit:
-            self._ready(sockets[0].getsockname()[1])
+        if sockets and self.started:
+            host, port = sockets[0].getsockname()[:2]
+            _log.info("serving", extra={"fields": {"host": host, "port": port}})
+            if self._ready:
+                self._ready(port)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        _log.info("stopping")
+        await super().shutdown(sockets)
+        _log.info("stopped")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  uvicorn's signature
         """Uvicorn would raise the signal again after a clean stop; we end with status 0."""
