@@ -40,7 +40,7 @@ def delete_course(school: School, course: Course) -> None:
     school.update(course, workflow_state="deleted")
     for row in list(school.enrollments_of_course.of(course.id)):
         set_enrollment_state(school, row, "deleted")
-    for section in school.sections_of_course.of(course.id):
+    for section in list(school.sections_of_course.of(course.id)):
         school.update(section, workflow_state="deleted")
 
 

@@ -102,7 +102,7 @@ def last_attended(call: Call) -> Response:
     date = _any_date(call.params.text("date") or "")
     if date is None:
         raise errors.message("Invalid date time input")
-    for row in call.school.enrollments_of_course.of(_raw(call, "course_id")):
+    for row in list(call.school.enrollments_of_course.of(_raw(call, "course_id"))):
         if row.user_id == _raw(call, "user_id"):
             call.school.update(row, last_attended_at=date, updated_at=row.updated_at)
     return call.json({"date": iso(date)})
