@@ -3,22 +3,29 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import cycle
 from typing import Any
 
 import httpx
 import pytest
+from joserfc.jwk import RSAKey
 from starlette.applications import Starlette
 
 from twin.app import create_twin
 from twin.cast import Cast
 from twin.clock import FixedClock
+from twin.lti.keys import KeyRing
 from twin.options import Options
 from twin.school import School
+from twin.throttle import Bucket
 
 Client = httpx.AsyncClient  # noqa: TID251  in process: there is no pool to leak
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 BASE_URL = "http://canvas.test"
 SMALL = {"courses": 14, "users": 120, "big": 150, "enrollments": 900, "public_url": BASE_URL}
+
+# Making RSA keys is slow; twins of different tests may share them, as their ids differ.
+READY_KEYS = cycle(RSAKey.generate_key(2048) for _ in range(7))
 
 
 @dataclass
@@ -38,6 +45,11 @@ class Twin:
     def cast(self) -> Cast:
         cast: Cast = self.app.state.cast
         return cast
+
+    @property
+    def buckets(self) -> dict[str, Bucket]:
+        buckets: dict[str, Bucket] = self.app.state.buckets
+        return buckets
 
     def bearer(self, person: str = "admin") -> dict[str, str]:
         """The Authorization header of somebody in the cast."""
@@ -89,6 +101,7 @@ async def make_twin() -> AsyncIterator[MakeTwin]:
     def make(**options: Any) -> Twin:
         clock = FixedClock(NOW)
         app = create_twin(Options(**{**SMALL, **options}), clock)
+        app.state.lti.keys = KeyRing(clock.now, make=READY_KEYS.__next__)
         transport = httpx.ASGITransport(app)
         client = Client(transport=transport, base_url=BASE_URL)
         clients.append(client)

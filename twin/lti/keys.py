@@ -18,8 +18,14 @@ class KeyRing:
     Keys are made on first use, so that a twin that never signs starts without them.
     """
 
-    def __init__(self, now: Callable[[], datetime], rotation: timedelta = ROTATION) -> None:
+    def __init__(
+        self,
+        now: Callable[[], datetime],
+        rotation: timedelta = ROTATION,
+        make: Callable[[], RSAKey] = lambda: RSAKey.generate_key(2048),
+    ) -> None:
         self._now = now
+        self._make = make
         self._rotation = rotation
         self._keys: list[RSAKey] = []
         self._rotates_at = now() + rotation
@@ -36,8 +42,8 @@ class KeyRing:
 
     def rotate(self) -> None:
         """Drops the previous key, puts the next one to work and publishes a new next one."""
-        self._made()
-        self._keys = [*self._keys[1:], _new_key(self._now())]
+        self._complete()
+        self._keys = [*self._keys[1:], self._new_key()]
         self._rotates_at = self._now() + self._rotation
 
     def _rotated(self) -> list[RSAKey]:
@@ -48,16 +54,16 @@ class KeyRing:
                 break
             self.rotate()
             due += self._rotation
-        return self._made()
+        return self._complete()
 
-    def _made(self) -> list[RSAKey]:
+    def _complete(self) -> list[RSAKey]:
         while len(self._keys) < 3:
-            self._keys.append(_new_key(self._now()))
+            self._keys.append(self._new_key())
         return self._keys
 
-
-def _new_key(now: datetime) -> RSAKey:
-    key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, private=True)
-    # Canvas names its keys by the time they were made; the thumbprint keeps three made at once apart.
-    key_id = f"{now:%Y-%m-%dT%H:%M:%SZ}_{key.thumbprint()[:8]}"
-    return RSAKey.import_key(key.as_dict(private=True) | {"kid": key_id})
+    def _new_key(self) -> RSAKey:
+        key = self._make()
+        # Canvas names keys by when they were made; the thumbprint keeps three made at once apart.
+        key_id = f"{self._now():%Y-%m-%dT%H:%M:%SZ}_{key.thumbprint()[:8]}"
+        named = {**key.as_dict(private=True), "kid": key_id, "use": "sig", "alg": "RS256"}
+        return RSAKey.import_key(named)
