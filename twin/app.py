@@ -54,7 +54,7 @@ from twin.sessions import Sessions
 from twin.sis_queue import SisImports
 from twin.sis_restoring import Restores
 from twin.temporary import Pairings
-from twin.throttle import Throttle
+from twin.throttle import Bucket, Throttle
 
 
 def create_twin(
@@ -96,10 +96,11 @@ def create_twin(
         *files.routes,
     ]
     faults, bill, workers = Faults(), Bill(), list[Worker]()
+    buckets: dict[str, Bucket] = {}
     middleware: list[Middleware] = [
         Middleware(FaultInjection, faults),
         Middleware(Edge, options),
-        Middleware(Throttle, options, clock, bill.charge),
+        Middleware(Throttle, options, clock, buckets, bill.charge),
         Middleware(Background, clock, workers),
     ]
     if options.control:
@@ -126,7 +127,7 @@ def create_twin(
     app.state.service_tokens = services.ServiceTokens()
     app.state.lti = Platform(app.state.school, KeyRing(clock.now))
     install_tools(app.state.lti)
-    app.state.faults, app.state.bill = faults, bill
+    app.state.faults, app.state.bill, app.state.buckets = faults, bill, buckets
     app.state.attachments = Attachments(options)
     app.state.reports = Reports(app.state.school, app.state.attachments)
     app.state.sis_imports = SisImports(app.state.school, app.state.attachments)

@@ -52,13 +52,14 @@ class Throttle:
         app: ASGIApp,
         options: Options,
         clock: Clock,
-        on_charge: Callable[[Charge], None] | None = None,
+        buckets: dict[str, Bucket],
+        on_charge: Callable[[Charge], None],
     ) -> None:
         self.app = app
         self.options = options
         self.clock = clock
         self.on_charge = on_charge
-        self.buckets: dict[str, Bucket] = {}
+        self.buckets = buckets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith("/control"):
@@ -84,11 +85,14 @@ class Throttle:
                 await self._stay_open(begun)
                 headers = MutableHeaders(raw=message["headers"])
                 cost = cost_of(scope, message["status"], headers)
-                headers["X-Request-Cost"] = f"{cost:.6f}"
-                headers["X-Rate-Limit-Remaining"] = str(self._settle(client, cost))
+                remaining = self._settle(client, cost)
+                # Cookie sessions are throttled as well and not told.
+                if not client.startswith("session:"):
+                    headers["X-Request-Cost"] = f"{cost:.6f}"
+                    headers["X-Rate-Limit-Remaining"] = str(remaining)
                 message["headers"] = headers.raw
                 settled = True
-                self._charge(Charge(scope, client, message["status"], cost, refused=False))
+                self.on_charge(Charge(scope, client, message["status"], cost, refused=False))
             await send(message)
 
         try:
@@ -100,7 +104,7 @@ class Throttle:
     async def _refuse(self, client: str, scope: Scope, receive: Receive, send: Send) -> None:
         status = self.options.throttle_status
         remaining = self._settle(client, 0.0)
-        self._charge(Charge(scope, client, status, 0.0, refused=True))
+        self.on_charge(Charge(scope, client, status, 0.0, refused=True))
         refusal = PlainTextResponse(
             f"{status} Forbidden (Rate Limit Exceeded)\n",
             status,
@@ -130,10 +134,6 @@ class Throttle:
         bucket.level = min(self.options.throttle_maximum, max(0.0, level))
         return round(self.options.throttle_hwm - bucket.level, 6)
 
-    def _charge(self, charge: Charge) -> None:
-        if self.on_charge is not None:
-            self.on_charge(charge)
-
 
 def cost_of(scope: Scope, status: int, headers: Headers) -> float:
     kilobytes = int(headers.get("content-length", "0")) / 1000
@@ -144,7 +144,7 @@ def cost_of(scope: Scope, status: int, headers: Headers) -> float:
 
 
 def client_of(scope: Scope) -> str:
-    """Whose bucket: LTI key, access token, else the address the request came from."""
+    """Whose bucket: LTI key, access token, web session, else the address it came from."""
     headers = Headers(scope=scope)
     scheme, _, value = headers.get("authorization", "").partition(" ")
     token = value.strip() if scheme.lower() == "bearer" else ""
@@ -155,6 +155,8 @@ def client_of(scope: Scope) -> str:
         if lti_key is not None:
             return f"lti_advantage:{lti_key}"
         return f"token:{hashlib.sha256(token.encode()).hexdigest()[:24]}"
+    if cookie := headers.get("cookie"):
+        return f"session:{hashlib.sha256(cookie.encode()).hexdigest()[:24]}"
     host = scope["client"][0] if scope.get("client") else "unknown"
     return f"ip:{host}"
 
