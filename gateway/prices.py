@@ -1,0 +1,77 @@
+"""What a call to Canvas is expected to cost, learned from what calls did cost.
+
+Pure. Each endpoint of each institution has an exponentially weighted mean of throttle units and seconds a call,
+beginning at a prior; the throttle's own headers and the clock teach it (`gateway.canvas.answers.cost`).
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from math import ceil
+
+from gateway.planner import Price
+
+LEARNING_RATE = 0.2
+
+
+class Endpoint(StrEnum):
+    """Calls that cost alike. A page is a full one: 100 enrollments, 50 members."""
+
+    ENROLLMENT_PAGE = "enrollment page"
+    MEMBER_PAGE = "member page"
+    MEMBER_PAGE_WITH_MESSAGE = (
+        "member page with message"  # each custom field is worked out for each member
+    )
+    REPORT = "report"  # a whole run: start, polls, download
+    REPORT_LOOKUP = "report lookup"
+    LOOKUP = "lookup"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """Of one call: throttle units and seconds. `calls` have taught it so far."""
+
+    quota: float
+    seconds: float
+    calls: int = 0
+
+    def taught(self, *, quota: float, seconds: float) -> "Expectation":
+        """The first calls outweigh the prior quickly: the rate falls from one half to the lasting one."""
+        rate = max(LEARNING_RATE, 1.0 / (self.calls + 2))
+        return Expectation(
+            quota=self.quota + rate * (quota - self.quota),
+            seconds=self.seconds + rate * (seconds - self.seconds),
+            calls=self.calls + 1,
+        )
+
+    def price(self, calls: float) -> Price:
+        """Of so many calls one after another."""
+        return Price(
+            requests=calls,
+            quota=calls * self.quota,
+            latency=timedelta(seconds=calls * self.seconds),
+        )
+
+
+# Cost is seconds of CPU plus seconds of database time (transport of a page of 100 rows is well below one).
+PRIORS = {
+    Endpoint.ENROLLMENT_PAGE: Expectation(quota=0.8, seconds=0.8),
+    Endpoint.MEMBER_PAGE: Expectation(quota=0.3, seconds=0.4),
+    Endpoint.MEMBER_PAGE_WITH_MESSAGE: Expectation(quota=1.5, seconds=1.8),
+    Endpoint.REPORT: Expectation(quota=3.0, seconds=300.0),
+    Endpoint.REPORT_LOOKUP: Expectation(quota=0.2, seconds=0.3),
+    Endpoint.LOOKUP: Expectation(quota=0.1, seconds=0.2),
+}
+
+PAGE_SIZES = {
+    Endpoint.ENROLLMENT_PAGE: 100,
+    Endpoint.MEMBER_PAGE: 50,
+    Endpoint.MEMBER_PAGE_WITH_MESSAGE: 50,
+}
+
+
+def pages(endpoint: Endpoint, rows: int | None) -> int:
+    """Calls to list `rows`; None, a list of unknown length, is taken for a usual class of two pages."""
+    if rows is None:
+        return 2
+    return max(1, ceil(rows / PAGE_SIZES[endpoint]))
