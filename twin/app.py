@@ -135,6 +135,7 @@ def create_twin(
     app.state.progresses = progress.Progresses()
     workers += [
         app.state.bulk_enrolling,
+        app.state.pairings,
         app.state.reports,
         app.state.sis_imports,
         app.state.sis_restores,

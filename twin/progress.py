@@ -9,9 +9,8 @@ from starlette.routing import BaseRoute
 
 from twin import ids
 from twin.call import Call, api, iso
-from twin.errors import Unauthorized
+from twin.errors import NotFound, Unauthorized
 from twin.permissions import root_rights
-from twin.rest import bulk_enrollment
 
 FIRST_ID = 5_001
 
@@ -76,11 +75,11 @@ def progress_json(call: Call, progress: Progress) -> dict[str, object]:
 
 
 def show(call: Call) -> Response:
-    """Whoever may read the root account, or started the job; bulk jobs keep a book of their own."""
+    """Whoever may read the root account, or started the job."""
     progresses: Progresses = call.request.app.state.progresses
     progress = progresses.by_id.get(ids.plain_id(call.school, call.path["id"]) or 0)
     if progress is None:
-        return bulk_enrollment.show_progress(call)
+        raise NotFound
     if progress.user_id != call.user.id and "read" not in root_rights(call.school, call.user):
         raise Unauthorized
     return call.json(progress_json(call, progress))

@@ -1,19 +1,19 @@
-"""Bulk enrollment and the progress of its job: fact sheet enrollments-api.md section 5.2.
+"""Bulk enrollment, answered by the progress of its job: fact sheet enrollments-api.md section 5.2.
 
 `errors` is text here and nowhere else.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from twin import ids
-from twin.bulk_enrolling import BulkEnrolling, Progress
-from twin.call import Call, api, iso
-from twin.errors import BadRequest, NotFound, Unauthorized, internal_error
-from twin.permissions import account_rights
+from twin.bulk_enrolling import Job
+from twin.call import Call, api
+from twin.errors import BadRequest, Unauthorized, internal_error
+from twin.progress import progress_json
 from twin.records import COURSE_TYPES, Account, Course, Role
 from twin.rest.enrolling import INACTIVE_ROLE, INVALID_ROLE, TYPE_MISMATCH, may_enrol
 from twin.roles import built_in_role_id
@@ -36,13 +36,12 @@ def bulk_enroll(call: Call) -> Response:
         raise BadRequest({"errors": "Too many users to enroll at once."})
     if not all(may_enrol(call, course, role.base_type) for course in courses):
         raise Unauthorized
-    progress = _jobs(call).start(account, call.user, people, courses, role)
-    return call.json(_json(call, progress))
-
-
-def _jobs(call: Call) -> BulkEnrolling:
-    jobs: BulkEnrolling = call.request.app.state.bulk_enrolling
-    return jobs
+    state = call.request.app.state
+    progress = state.progresses.start(
+        "bulk_enrollment", "Account", account.id, call.user.id, call.now
+    )
+    state.bulk_enrolling.ask(Job(people, courses, role, progress))
+    return call.json(progress_json(call, progress))
 
 
 def _role(call: Call) -> Role:
@@ -67,35 +66,6 @@ def _known(call: Call, name: str, find: Callable[[School, str], RowT | None]) ->
     return [row for row in rows if row is not None]
 
 
-def show_progress(call: Call) -> Response:
-    progress = _jobs(call).get(ids.plain_id(call.school, call.path["id"]) or 0)
-    if progress is None:
-        raise NotFound
-    if progress.user is not call.user and "read" not in account_rights(
-        call.school, call.user, progress.account
-    ):
-        raise Unauthorized
-    return call.json(_json(call, progress))
-
-
-def _json(call: Call, progress: Progress) -> dict[str, Any]:
-    data = {
-        "id": progress.id,
-        "context_id": progress.account.id,
-        "context_type": "Account",
-        "user_id": progress.user.id,
-        "tag": "bulk_enrollment",
-        "completion": progress.completion,
-        "workflow_state": progress.workflow_state,
-        "created_at": iso(progress.created_at),
-        "updated_at": iso(progress.updated_at),
-        "message": None,
-        "url": f"{call.options.public_url}/api/v1/progress/{progress.id}",
-    }
-    return data | ({"results": {}} if progress.workflow_state == "completed" else {})
-
-
 routes: list[BaseRoute] = [
     api("POST", "/api/v1/accounts/{account_id}/bulk_enrollment", bulk_enroll),
-    api("GET", "/api/v1/progress/{id}", show_progress),
 ]
