@@ -89,6 +89,8 @@ def api(method: str, path: str, handler: Handler) -> Route:
             response = await result if inspect.isawaitable(result) else result
         except errors.CanvasError as refusal:
             response = refusal_answer(request, refusal)
+        finally:
+            await request.close()  # uploads of a form
         response.headers.update(named)
         return response
 
