@@ -14,14 +14,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: 0, 1 for an error that a person can read, 2 for wrong usage."""
     options = parser().parse_args(arguments)
     try:
-        options.run(options)
+        status: int | None = options.run(options)
     except RosterError as error:
         for line in str(error).splitlines():
             print(f"roster: {line}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
         return 130
-    return 0
+    return status or 0
 
 
 class _Command(argparse.ArgumentParser):

@@ -2,13 +2,15 @@
 
 import asyncio
 import socket
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import httpcore
 import httpx
 
 from gateway.errors import AddressRefused
 from gateway.http.addresses import is_public
+
+Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 
 class Transport(httpx.AsyncHTTPTransport):
@@ -17,25 +19,35 @@ class Transport(httpx.AsyncHTTPTransport):
     def __init__(self, max_connections: int, allows_private_networks: bool) -> None:  # noqa: FBT001  private, called once
         context = httpx.create_ssl_context()  # SSL_CERT_FILE may name a school's own authority
         super().__init__(verify=context)
-        backend = httpcore.AnyIOBackend() if allows_private_networks else _PublicOnly()
+        network = httpcore.AnyIOBackend()
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=context,
             max_connections=max_connections,
             max_keepalive_connections=max_connections,
             keepalive_expiry=30,
-            network_backend=backend,
+            network_backend=network if allows_private_networks else PublicOnly(network),
         )
 
 
-class _PublicOnly(httpcore.AsyncNetworkBackend):
+async def resolved(host: str, port: int) -> list[str]:
+    """The addresses of `host`, in the order in which to try them."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise httpcore.ConnectError(str(error)) from error
+    return list(dict.fromkeys(str(address[0]).partition("%")[0] for *_, address in found))
+
+
+class PublicOnly(httpcore.AsyncNetworkBackend):
     """Connects to public addresses alone.
 
     The name is resolved here, once, and the address that was judged is the one connected to, so an answer of the DNS that
     changes in between gains nothing. TLS still asks for the name: httpcore hands it over apart from the address.
     """
 
-    def __init__(self) -> None:
-        self._network = httpcore.AnyIOBackend()
+    def __init__(self, network: httpcore.AsyncNetworkBackend, resolve: Resolve = resolved) -> None:
+        self._network = network
+        self._resolve = resolve
 
     async def connect_tcp(
         self,
@@ -45,7 +57,12 @@ class _PublicOnly(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        addresses = [address for address in await _resolved(host, port) if is_public(address)]
+        try:
+            async with asyncio.timeout(timeout):
+                found = await self._resolve(host, port)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(f"the name {host} was not resolved in time") from error
+        addresses = [address for address in found if is_public(address)]
         if not addresses:
             raise AddressRefused(
                 f"{host} is in a private network, and server.private_networks says refuse"
@@ -64,11 +81,3 @@ class _PublicOnly(httpcore.AsyncNetworkBackend):
 
     async def sleep(self, seconds: float) -> None:
         await self._network.sleep(seconds)
-
-
-async def _resolved(host: str, port: int) -> list[str]:
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise httpcore.ConnectError(str(error)) from error
-    return list(dict.fromkeys(str(address[0]).partition("%")[0] for *_, address in found))

@@ -4,14 +4,13 @@ The bare forms fail the same sweeps, which shows that the sweeps can fail.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -24,6 +23,7 @@ from gateway.http.client import Client
 from gateway.http.client import Request as OutboundRequest
 from gateway.store import schema
 from gateway.uow import Database, Transaction
+from tests.served import served
 
 STEPS = range(120)
 NUMBERS = count(1)
@@ -66,10 +66,15 @@ async def answers(question: Work, patience: float = PATIENCE) -> bool:
 
 
 async def survives(
-    work: Work, question: Work, *, times: int = 1, patience: float = PATIENCE
+    work: Work,
+    question: Work,
+    *,
+    times: int = 1,
+    rounds: int = 1,
+    patience: float = PATIENCE,
 ) -> bool:
     """Whether a question after every cancellation of `work` is answered."""
-    for steps in STEPS:
+    for steps in list(STEPS) * rounds:
         await cancelled_after(steps, work, times=times)
         if not await answers(question, patience):
             return False
@@ -208,28 +213,13 @@ async def test_a_bare_transaction_fails_the_sweep(database_url: str) -> None:
 # Outbound requests
 
 
-@asynccontextmanager
-async def served(app: Starlette) -> AsyncIterator[str]:
-    """The address of a real server."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
-    task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110  uvicorn tells it by this attribute alone
-        await asyncio.sleep(0.005)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        await task
-
-
 async def long_text(_request: Request) -> PlainTextResponse:
     return PlainTextResponse("x" * 100_000)
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[str]:
-    async with served(Starlette(routes=[Route("/", long_text)])) as url:
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with served(Starlette(routes=[Route("/", long_text)])) as url:
         yield url
 
 
@@ -271,7 +261,8 @@ async def test_bare_requests_fail_the_sweep(server: str) -> None:
         async def send() -> None:
             assert 200 == (await client.get(server)).status_code
 
-        assert not await survives(in_parallel(send, 6), send)
+        # The moment that leaks depends on the server's pace: one sweep in ten passes by it.
+        assert not await survives(in_parallel(send, 6), send, rounds=10)
 
 
 # Shared loads
