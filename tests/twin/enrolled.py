@@ -47,3 +47,19 @@ def people_of(twin: Twin, rows: list[dict[str, Any]]) -> list[str]:
     """The cast's names of the listed people, sorted; one for each row."""
     names = {user.id: key for key, user in twin.cast.people.items()}
     return sorted(names.get(row["user_id"], str(row["user_id"])) for row in rows)
+
+
+async def post(
+    twin: Twin, path: str, person: str = "admin", /, **enrollment: Any
+) -> tuple[int, Any]:
+    """Status and body of a form POST of `enrollment[...]`."""
+    data = {f"enrollment[{name}]": value for name, value in enrollment.items()}
+    response = await twin.send("POST", path, person, data=data)
+    return response.status_code, response.json()
+
+
+async def made(twin: Twin, person: str = "admin", /, **enrollment: Any) -> Enrollment:
+    """The row of a POST that was answered well."""
+    status, body = await post(twin, courses_path(twin), person, **enrollment)
+    assert status == 200, body
+    return twin.school.enrollments[body["id"]]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.twin.conftest import NOW, Twin
+from tests.twin.conftest import Twin
 from tests.twin.enrolled import courses_path, enrolled, newcomer, people_of
 from twin import changes, making
 from twin.roles import role_id
@@ -258,96 +258,6 @@ async def test_a_merged_away_person_looks_like_one_who_is_not_enrolled(twin: Twi
     assert (401, REFUSED) == (refused.status_code, refused.json())
 
 
-async def courses_listed(twin: Twin, path: str, person: str = "admin", **params: Any) -> list[str]:
-    names = {course.id: key for key, course in twin.cast.courses.items()}
-    rows = await twin.pages(path, person, per_page=100, **params)
-    return sorted(names[row["course_id"]] for row in rows)
-
-
-@pytest.mark.parametrize(
-    ("states", "courses"),
-    [
-        (None, ["demo", "evening", "future", "open"]),
-        (["active"], ["demo", "evening", "open"]),
-        (["current_and_invited"], ["demo", "evening", "open"]),
-        (["pending_active"], ["future"]),
-        (["current_and_future"], ["demo", "evening", "future", "open", "unpublished"]),
-        (["completed"], ["concluded", "past"]),
-        (["current_and_concluded"], ["concluded", "demo", "evening", "open", "past"]),
-        (["creation_pending"], ["unpublished"]),
-    ],
-)
-async def test_a_student_reads_the_own_list_by_date(
-    twin: Twin, states: list[str] | None, courses: list[str]
-) -> None:
-    params: dict[str, Any] = {} if states is None else {"state": states}
-
-    assert courses == await courses_listed(
-        twin, "/api/v1/users/self/enrollments", "student", **params
-    )
-
-
-@pytest.mark.parametrize(
-    ("states", "courses"),
-    [
-        (None, ["demo", "evening", "future", "open", "unpublished"]),
-        (["active"], ["demo", "evening", "open", "unpublished"]),
-        (["inactive"], ["future"]),
-        (["current_future_and_restricted"], ["demo", "evening", "future", "open", "unpublished"]),
-        (["completed"], ["concluded", "past"]),
-    ],
-)
-async def test_a_teacher_is_inactive_before_the_term_and_active_before_publication(
-    twin: Twin, states: list[str] | None, courses: list[str]
-) -> None:
-    params: dict[str, Any] = {} if states is None else {"state": states}
-
-    assert courses == await courses_listed(
-        twin, "/api/v1/users/self/enrollments", "teacher", **params
-    )
-
-
-@pytest.mark.parametrize("state", ["deleted", "bogus"])
-async def test_an_invalid_state_of_the_own_list_is_refused_by_name(twin: Twin, state: str) -> None:
-    asked: tuple[tuple[str, dict[str, Any]], ...] = (
-        ("/api/v1/users/self/enrollments", {}),
-        (courses_path(twin), {"user_id": "self"}),
-    )
-    for path, extra in asked:
-        response = await twin.get(path, "student", state=["active", state], **extra)
-
-        assert (400, {"error": f"Invalid state {state}"}) == (
-            response.status_code,
-            response.json(),
-        )
-
-
-async def test_the_trick_of_acting_as_the_person_gives_states_by_date(twin: Twin) -> None:
-    """The same question as oneself, and as somebody else, is answered differently."""
-    student = twin.cast.people["student"].id
-    states = ["current_and_concluded"]
-
-    acting = await courses_listed(
-        twin, "/api/v1/users/self/enrollments", as_user_id=student, state=states
-    )
-    asking = await courses_listed(twin, f"/api/v1/users/{student}/enrollments", state=states)
-
-    assert ["concluded", "demo", "evening", "open", "past"] == acting
-    assert [] == asking
-
-
-async def test_of_another_user_unpublished_and_ended_courses_are_listed_by_stored_state(
-    twin: Twin,
-) -> None:
-    path = f"/api/v1/users/{twin.cast.people['teacher'].id}/enrollments"
-
-    assert ["demo", "evening", "future", "open", "past", "unpublished"] == await courses_listed(
-        twin, path
-    )
-    assert ["concluded"] == await courses_listed(twin, path, state=["completed"])
-    assert ["deleted"] == await courses_listed(twin, path, state=["deleted"])
-
-
 @pytest.mark.parametrize(
     ("person", "target", "status"),
     [
@@ -433,24 +343,6 @@ async def test_the_end_of_a_term_leaves_the_roster_and_shuts_students_out(twin: 
     assert (401, REFUSED) == (student.status_code, student.json())
     assert before == people_of(twin, teacher.json())
     assert "sis_user_id" not in teacher.json()[0]
-
-
-async def test_own_dates_count_only_when_both_are_set(twin: Twin) -> None:
-    person = twin.cast.people["student"]
-    path = courses_path(twin, "open")
-    (row,) = [
-        row
-        for row in twin.school.enrollments_of_user.of(person.id)
-        if row.course_id == twin.cast.courses["open"].id
-    ]
-    twin.school.update(row, end_at=NOW - timedelta(days=1))
-    asked: dict[str, Any] = {"user_id": "self", "state": ["active"]}
-
-    assert ["student"] == await listed(twin, path, "student", **asked)
-
-    twin.school.update(row, start_at=NOW - timedelta(days=9))
-
-    assert [] == await listed(twin, path, "student", **asked)
 
 
 async def test_a_right_of_one_role_is_enough(twin: Twin) -> None:
