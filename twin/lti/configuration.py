@@ -39,6 +39,7 @@ def check(registration: Mapping[str, Any]) -> None:
         *_missing(registration, ("redirect_uris", "initiate_login_uri", "client_name", "jwks_uri")),
         *_missing(registration, ("scope", TOOL)),
         *_missing(tool_of(registration), ("domain", "target_link_uri", "messages", "claims")),
+        *_odd_messages(tool_of(registration)),
         *(f"scope {scope} is unknown" for scope in scopes(registration) if scope not in LTI_SCOPES),
     ]
     if faults:
@@ -61,6 +62,12 @@ def _wrong_values(registration: Mapping[str, Any]) -> list[str]:
 
 def _missing(values: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     return [f"{name} is missing" for name in names if values.get(name) in (None, "", [])]
+
+
+def _odd_messages(tool: Mapping[str, Any]) -> list[str]:
+    messages = tool.get("messages") or []
+    right = isinstance(messages, list) and all(isinstance(m, dict) for m in messages)
+    return [] if right else ["messages is invalid"]
 
 
 def tool_of(registration: Mapping[str, Any]) -> Mapping[str, Any]:
