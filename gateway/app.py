@@ -74,6 +74,11 @@ def create_app(
             open_connections(server.database_url) as connections,
         ):
             await prepare(settings, database)
+            metrics.watch(
+                "roster_database_connections",
+                "Connections of the reads to the database",
+                connections.usage,
+            )
             parts = Parts(settings, database, connections, now, stop or asyncio.Event())
             operations = Operations(
                 make_graph(parts),

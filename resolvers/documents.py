@@ -125,14 +125,7 @@ class Documents:
         try:
             return parse(text, max_tokens=self._limits.tokens)
         except GraphQLSyntaxError as error:
-            over = f"more than {self._limits.tokens} tokens" in error.message
-            raise Refused(
-                _coded(error, "TOKEN_LIMIT" if over else "GRAPHQL_PARSE_FAILED")
-            ) from error
-        except RecursionError as error:
-            raise Refused(
-                GraphQLError("The query nests too deeply.", extensions={"code": "DEPTH_LIMIT"})
-            ) from error
+            raise Refused(_coded(error, _syntax_code(error))) from error
 
 
 class UseDocument(SchemaExtension):
@@ -153,6 +146,15 @@ def _unknown_operation(name: str | None) -> GraphQLError:
         else "The document has no operation of that name."
     )
     return GraphQLError(message, extensions={"code": "OPERATION_RESOLUTION_FAILURE"})
+
+
+def _syntax_code(error: GraphQLSyntaxError) -> str:
+    """The parser has no other sign for its own limits than their words."""
+    if "tokens. Parsing aborted" in error.message:
+        return "TOKEN_LIMIT"
+    if "nested too deeply" in error.message:
+        return "DEPTH_LIMIT"
+    return "GRAPHQL_PARSE_FAILED"
 
 
 def _coded(error: GraphQLError, code: str) -> GraphQLError:

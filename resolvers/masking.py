@@ -3,12 +3,23 @@
 import logging
 from collections.abc import Iterable
 
+import strawberry
 from graphql import GraphQLError
+from strawberry.types import ExecutionContext
 
 from gateway.errors import PublicError
 from gateway.logs import outline, request_id
 
 _log = logging.getLogger(__name__)
+
+
+class Schema(strawberry.Schema):
+    """A schema that leaves the logging to `public`: Strawberry would quote the query, and the caller's mistakes too."""
+
+    def process_errors(
+        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
+    ) -> None:
+        pass
 
 
 def public(errors: Iterable[GraphQLError]) -> list[GraphQLError]:

@@ -26,6 +26,10 @@ class Connections(Protocol):
         """All rows of one statement, written with `$1`, `$2` … on either database."""
         ...
 
+    def usage(self) -> dict[str, int]:
+        """How many connections are at work, and how many are open and wait."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -52,6 +56,7 @@ class PostgresConnections:
         self._url = url
         self._turns = asyncio.Semaphore(size)
         self._free: list[Any] = []
+        self._busy = 0
 
     async def fetch(self, sql: str, values: Sequence[object] = ()) -> Sequence[Record]:
         return await finish(self._fetch(sql, values))
@@ -59,9 +64,11 @@ class PostgresConnections:
     async def _fetch(self, sql: str, values: Sequence[object]) -> Sequence[Record]:
         async with self._turns:
             connection = await self._take()
+            self._busy += 1
             try:
                 rows: list[Record] = await connection.fetch(sql, *values)
             finally:
+                self._busy -= 1
                 if not connection.is_closed():
                     self._free.append(connection)
             return rows
@@ -77,6 +84,9 @@ class PostgresConnections:
             server_settings={"default_transaction_read_only": "on", "jit": "off"},
             statement_cache_size=512,
         )
+
+    def usage(self) -> dict[str, int]:
+        return {"busy": self._busy, "idle": len(self._free)}
 
     async def close(self) -> None:
         while self._free:
@@ -96,16 +106,26 @@ class SqliteConnections:
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="roster-read")
         self._own = local()
         self._opened: list[sqlite3.Connection] = []
+        self._busy = 0
 
     async def fetch(self, sql: str, values: Sequence[object] = ()) -> Sequence[Record]:
         bound = [self.dialect.bound(value) for value in values]
         work = asyncio.get_running_loop().run_in_executor(
             self._threads, self._fetch, self.dialect.sql(sql), bound
         )
+        self._busy += 1
+        work.add_done_callback(self._ended)
         return await asyncio.shield(work)
 
     def _fetch(self, sql: str, values: Sequence[Any]) -> list[Record]:
         return self._connection().execute(sql, values).fetchall()
+
+    def _ended(self, _work: asyncio.Future[list[Record]]) -> None:
+        self._busy -= 1
+
+    def usage(self) -> dict[str, int]:
+        busy = min(self._busy, len(self._opened))  # the rest waits for its turn
+        return {"busy": busy, "idle": len(self._opened) - busy}
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._own, "connection", None)

@@ -13,6 +13,7 @@ from gateway.errors import Ambiguous
 from gateway.uow import Database
 from gateway.viewer import Viewer
 from resolvers.documents import Operation, UseDocument
+from resolvers.masking import Schema
 from resolvers.operations import Graph
 
 closed: list[str] = []
@@ -113,7 +114,7 @@ class Subscription:
         raise RuntimeError("a secret of ours")
 
 
-schema = strawberry.Schema(
+schema = Schema(
     Query,
     Mutation,
     Subscription,
