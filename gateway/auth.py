@@ -78,7 +78,8 @@ def service_tokens(database: Database) -> Find:
 def _bearer(header: str | None) -> str:
     if header is None:
         raise Unauthenticated("Send a token: Authorization: Bearer rst_…")
-    scheme, _, secret = header.partition(" ")
-    if scheme.lower() != "bearer" or not secret.startswith(tokens.PREFIX):
+    scheme, _, rest = header.partition(" ")
+    secret = rest.strip()
+    if scheme.lower() != "bearer" or not secret.startswith(tokens.PREFIX) or not secret.isascii():
         raise Unauthenticated("The token is sent as Authorization: Bearer rst_…")
-    return secret.strip()
+    return secret
