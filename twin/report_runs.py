@@ -184,7 +184,9 @@ class Reports:
             _discard(run)
             return
         run.written += 1
-        run.next_at = at + timedelta(seconds=max(run.lines, 1) / self._options.report_rows_per_second)
+        run.next_at = at + timedelta(
+            seconds=max(run.lines, 1) / self._options.report_rows_per_second
+        )
 
     def _chunks(self, run: ReportRun, file: str, at: datetime) -> Iterator[tuple[bytes, int]]:
         fault = run.faults.get(Kind.REPORT_ENCODING)
