@@ -80,6 +80,15 @@ async def test_an_observer_without_roster_rights_sees_the_own_rows_and_the_stude
     assert ["observer", "student"] == await listed(twin, courses_path(twin), "observer")
 
 
+@pytest.mark.parametrize(("state", "status"), [("completed", 200), ("deleted", 401)])
+async def test_having_been_an_observer_is_enough(twin: Twin, state: str, status: int) -> None:
+    observer = twin.cast.people["loose_observer"]
+    (row,) = twin.school.enrollments_of_user.of(observer.id)
+    changes.set_enrollment_state(twin.school, row, state)
+
+    assert status == (await twin.get(courses_path(twin), as_user_id=observer.id)).status_code
+
+
 @pytest.mark.parametrize("person", ["auditor", "suspended"])
 async def test_without_roster_rights_a_list_is_refused(twin: Twin, person: str) -> None:
     """A role without read_roster; a login that is suspended has no token at all."""

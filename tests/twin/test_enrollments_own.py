@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.twin.conftest import NOW, Twin
-from tests.twin.enrolled import courses_path, people_of
+from tests.twin.enrolled import courses_path, enrolled, people_of
 
 
 async def courses_listed(twin: Twin, path: str, person: str = "admin", **params: Any) -> list[str]:
@@ -115,3 +115,18 @@ async def test_own_dates_count_only_when_both_are_set(twin: Twin) -> None:
     twin.school.update(row, start_at=NOW - timedelta(days=9))
 
     assert [] == await twin.pages(path, "student", **asked)
+
+
+@pytest.mark.parametrize("params", [{}, {"state": ["active"]}])
+async def test_an_active_student_waits_for_publication_all_the_same(
+    twin: Twin, params: dict[str, Any]
+) -> None:
+    student = twin.cast.people["comma"]
+    row = enrolled(twin, user=student, section="unpublished")
+    path = "/api/v1/users/self/enrollments"
+    before = await twin.pages(path, as_user_id=student.id, **params)
+    twin.school.update(twin.cast.courses["unpublished"], workflow_state="available")
+    after = await twin.pages(path, as_user_id=student.id, **params)
+
+    assert row.id not in {item["id"] for item in before}
+    assert row.id in {item["id"] for item in after}
