@@ -1,5 +1,9 @@
 """The twin as one Starlette application; each module adds its `routes` here."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import httpx
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -12,6 +16,7 @@ from twin import (
     control,
     errors,
     files,
+    live_events,
     oauth2,
     oauth2_token,
     progress,
@@ -29,6 +34,7 @@ from twin.edge import Edge
 from twin.faults import FaultInjection, Faults
 from twin.files import Attachments
 from twin.generate import generate
+from twin.live_events import LiveEvents
 from twin.lti import launch13, launching, nrps, pages, registration, services
 from twin.lti.installed import install_tools
 from twin.lti.keys import KeyRing
@@ -79,6 +85,7 @@ def create_twin(
         *nrps.routes,
         *pages.routes,
         *registration.routes,
+        *live_events.routes,
         *accounts.routes,
         *account_roles.routes,
         *account_courses.routes,
@@ -108,6 +115,7 @@ def create_twin(
     app = Starlette(
         routes=routes,
         middleware=middleware,
+        lifespan=_sending_live_events,
         exception_handlers={
             HTTPException: _no_route,
             errors.CanvasError: _canvas_error,
@@ -127,10 +135,12 @@ def create_twin(
     app.state.service_tokens = services.ServiceTokens()
     app.state.lti = Platform(app.state.school, KeyRing(clock.now))
     install_tools(app.state.lti)
+    app.state.live_events = LiveEvents(app.state.school, KeyRing(clock.now), app.state.outgoing)
     app.state.faults, app.state.bill, app.state.buckets = faults, bill, buckets
     app.state.attachments = Attachments(options)
     app.state.reports = Reports(app.state.school, app.state.attachments)
     app.state.sis_imports = SisImports(app.state.school, app.state.attachments)
+    app.state.sis_imports.listeners.append(app.state.live_events.sis_batch)
     app.state.sis_restores = Restores(app.state.school)
     app.state.progresses = progress.Progresses()
     workers += [
@@ -139,8 +149,22 @@ def create_twin(
         app.state.reports,
         app.state.sis_imports,
         app.state.sis_restores,
+        app.state.live_events,
     ]
     return app
+
+
+@asynccontextmanager
+async def _sending_live_events(app: Starlette) -> AsyncIterator[None]:
+    sending = asyncio.create_task(app.state.live_events.run())
+    try:
+        yield
+    finally:
+        sending.cancel()
+        await asyncio.wait([sending])
+        if not sending.cancelled():
+            sending.result()  # it ended by itself, so something went wrong
+        await app.state.outgoing.close()
 
 
 async def _no_route(request: Request, _error: Exception) -> Response:

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from twin import access, errors, ids
+from twin import access, causes, errors, ids
 from twin.access import Caller, MasqueradedCall
 from twin.options import Options
 from twin.params import Params, nest
@@ -85,8 +85,9 @@ def api(method: str, path: str, handler: Handler) -> Route:
             call = await _call(school, request)
             request.scope["twin.caller"] = call.caller
             named = _names(school, call.caller)
-            result = handler(call)
-            response = await result if inspect.isawaitable(result) else result
+            with causes.because_of(_cause(call)):
+                result = handler(call)
+                response = await result if inspect.isawaitable(result) else result
         except errors.CanvasError as refusal:
             response = refusal_answer(request, refusal)
         finally:
@@ -116,6 +117,19 @@ async def _call(school: School, request: Request) -> Call:
         )
     path = {name: unquote(value) for name, value in request.path_params.items()}
     return Call(request, school, caller, Params(values), path)
+
+
+def _cause(call: Call) -> causes.RequestCause:
+    """Who acts, for the Live Events that the request makes."""
+    request = call.request
+    return causes.RequestCause(
+        actor=call.user,
+        method=request.method,
+        url=str(request.url),
+        user_agent=request.headers.get("user-agent", ""),
+        request_id=str(uuid.uuid4()),
+        developer_key_id=call.caller.key.id,
+    )
 
 
 def _names(school: School, caller: Caller) -> dict[str, str]:

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from twin import developer_keys, html
+from twin.live_events import LiveEvents
 from twin.oauth2_grants import CODE_LIFE, Authorization, Codes, OAuthError, unknown_client
 from twin.records import DeveloperKey, Pseudonym, User
 from twin.school import School
@@ -200,6 +201,8 @@ async def log_in(request: Request) -> Response:
     else:
         response = RedirectResponse(target, 303)
     _sessions(request).start(response, session)
+    live_events: LiveEvents = request.app.state.live_events
+    live_events.logged_in(session.user, target, request.headers.get("user-agent", ""))
     return response
 
 

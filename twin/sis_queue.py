@@ -7,14 +7,16 @@ left its first half in the school.
 import io
 import traceback
 from asyncio import sleep
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count, islice
 
+from twin import causes
+from twin.causes import JobCause
 from twin.files import Attachment, Attachments
 from twin.report_csv import line
-from twin.school import School
+from twin.school import Change, School
 from twin.sis_batch import Importing, SisBatch, SisOptions
 from twin.sis_batch_mode import CleanupFailed, removals, remove
 from twin.sis_data_sets import compare
@@ -55,6 +57,8 @@ class SisImports:
         self._freed_at = school.clock.now()
         self._work: Work | None = None
         self.batches: dict[int, SisBatch] = {}
+        self.listeners: list[Callable[[Change, SisBatch], None]] = []
+        """Told when an import is stored and when its state changes."""
 
     def add(
         self,
@@ -80,6 +84,7 @@ class SisImports:
             updated_at=now,
         )
         self.batches[batch.id] = batch
+        self._tell("created", batch)
         return batch
 
     def abort(self, batch: SisBatch) -> None:
@@ -92,8 +97,9 @@ class SisImports:
         self._close(batch, now)
 
     async def catch_up(self, now: datetime) -> None:
-        while await self._step(now):
-            pass
+        with causes.because_of(JobCause(causes.SIS_IMPORT)):
+            while await self._step(now):
+                pass
         for batch in self.batches.values():
             if batch.ended_at and batch.ended_at + ERRORS_FILE_AFTER <= now:
                 self._write_errors(batch)
@@ -123,6 +129,7 @@ class SisImports:
         if at > now:
             return False
         batch.workflow_state, batch.started_at, batch.updated_at = "importing", at, at
+        self._tell("updated", batch)
         try:
             batch.upload = unpack(batch.content, batch.extension, batch.filename)
         except UnusableUpload as error:
@@ -198,6 +205,7 @@ class SisImports:
             self._end(batch, at)
             return
         batch.workflow_state, batch.progress, batch.cleaning = "cleanup_batch", 0, True
+        self._tell("updated", batch)
         work.until = at + SHORTEST
         self._clean(work, at)
 
@@ -205,8 +213,9 @@ class SisImports:
         batch = work.batch
         self._school.listeners.append(work.importing.listen)
         try:
-            for removal in removals(self._school, batch, work.kinds):
-                remove(self._school, batch, removal)
+            with causes.because_of(JobCause(causes.SIS_IMPORT, in_bulk=True)):
+                for removal in removals(self._school, batch, work.kinds):
+                    remove(self._school, batch, removal)
         except CleanupFailed as failure:
             batch.fail("", str(failure))
             batch.workflow_state = "aborted"
@@ -237,6 +246,11 @@ class SisImports:
         if not batch.is_base:
             batch.upload = None
         self._freed_at = max(self._freed_at, at)
+        self._tell("updated", batch)
+
+    def _tell(self, change: Change, batch: SisBatch) -> None:
+        for listener in self.listeners:
+            listener(change, batch)
 
     def _keep(self, batch: SisBatch, file: SisFile, at: datetime) -> Attachment:
         path = self._attachments.new_path()

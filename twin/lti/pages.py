@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 from twin import html
 from twin.errors import NotFound
 from twin.ids import find_user
+from twin.live_events import LiveEvents
 from twin.lti.people import CURRENT
 from twin.lti.platform import Platform, platform_of
 from twin.lti.tools import PRIVACY_LEVELS, Tool
@@ -157,6 +158,8 @@ async def launch(request: Request) -> Response:
     response = RedirectResponse(target, 303)
     sessions: Sessions = request.app.state.sessions
     sessions.start(response, Session(user, real_user))
+    live_events: LiveEvents = request.app.state.live_events
+    live_events.logged_in(real_user or user, target, request.headers.get("user-agent", ""))
     return response
 
 
