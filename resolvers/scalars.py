@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import strawberry
 from graphql import GraphQLError
+from strawberry.types.scalar import ScalarDefinition
 
 _RFC_3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", flags=re.ASCII
@@ -61,7 +62,7 @@ def duration(value: object) -> timedelta:
     )
 
 
-SCALARS = {
+SCALARS: dict[object, ScalarDefinition] = {
     datetime: strawberry.scalar(
         name="DateTime",
         description="A moment, RFC 3339 in UTC: 2026-09-01T08:00:00Z. Other offsets are accepted and turned into UTC.",

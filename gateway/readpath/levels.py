@@ -1,15 +1,16 @@
 """One read function for each level of a query: all rows that one field means, for many parents at once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from gateway.readpath.connections import Connections
 from gateway.readpath.filters import Filter
 from gateway.readpath.paging import Cursor, Order, Window, order_value
-from gateway.readpath.registry import Reader, Row
+from gateway.readpath.provenance import Tally
+from gateway.readpath.registry import USER, Reader, Row, as_time
 from gateway.readpath.sql import Columns, Decode, From, Shape, Statement, select
 from gateway.uow import Dialect
+from models.roster import Source
 
 ROOT = 0  # stands for the parent of a list that has none
 
@@ -25,6 +26,11 @@ class Listing:
     window: Window = field(default_factory=Window)
     key: str = ""
 
+    @property
+    def states(self) -> frozenset[str]:
+        """The states that the list means, where it says so."""
+        return frozenset(getattr(self.filter, "states", None) or ())
+
 
 @dataclass(kw_only=True)
 class Page:
@@ -34,24 +40,61 @@ class Page:
     places: list[tuple[int, str | None]] = field(default_factory=list)
     more: bool = False
 
+    def add(self, row: Row, place: tuple[int, str | None], *, size: int) -> None:
+        """One more row, unless it is the one beyond `size` that tells that there are more."""
+        if len(self.rows) == size:
+            self.more = True
+            return
+        self.rows.append(row)
+        self.places.append(place)
+
     def cursor(self, index: int, key: str, as_of: str | None) -> str:
         row_id, value = self.places[index]
         return str(Cursor(key, row_id, value, as_of))
 
 
+@dataclass(frozen=True)
+class Level:
+    """The rows of one list, for whatever parents."""
+
+    listing: Listing
+
+    async def pages(
+        self, connections: Connections, reader: Reader, parents: Sequence[int]
+    ) -> dict[int, Page]:
+        return await pages(connections, reader, self.listing, parents)
+
+    async def tallies(
+        self,
+        connections: Connections,
+        reader: Reader,
+        parents: Sequence[int],
+        *,
+        unfilled: bool = False,
+    ) -> dict[int, list[Tally]]:
+        return await tallies(connections, reader, self.listing, parents, unfilled=unfilled)
+
+
 async def by_id(
     connections: Connections, reader: Reader, shape: Shape, ids: Iterable[int]
 ) -> dict[int, Row]:
-    """The rows with these ids, as far as they are this institution's. Tombstones included."""
+    """The rows with these ids, as far as they are this institution's: tombstones too.
+
+    The id of a person who was merged leads to the one they were merged into.
+    """
     statement = Statement(connections.dialect, reader.institution_id)
     source, columns = From(statement, shape.table), Columns()
     decode = select(shape, source, columns, reader)
+    own_id = columns.place("asked.id")
+    target = "coalesce(asked.merged_into_id, asked.id)" if shape.table is USER else "asked.id"
     sql = (
-        f"select {columns} from {source} where {source.alias}.institution_id = $1"
-        f" and {statement.any_of(f'{source.alias}.id', ids, 'bigint')}"
+        f"select {columns} from {shape.table.name} asked join {source.table.name} {source.alias}"
+        f" on {source.alias}.id = {target} and {source.alias}.institution_id = $1{source.joins}"
+        f" where asked.institution_id = $1 and {statement.any_of('asked.id', ids, 'bigint')}"
     )
-    rows = [decode(record) for record in await connections.fetch(sql, statement.values)]
-    return {row["row_id"]: row for row in rows}
+    return {
+        record[own_id]: decode(record) for record in await connections.fetch(sql, statement.values)
+    }
 
 
 async def pages(
@@ -64,12 +107,8 @@ async def pages(
     found: dict[int, Page] = {parent: Page() for parent in parents}
     for record in await connections.fetch(sql, statement.values):
         page = found[record[columns.parent] if columns.parent is not None else parents[0]]
-        if len(page.rows) == listing.window.size:
-            page.more = True
-            continue
-        page.rows.append(columns.decode(record))
-        value = order_value(listing.order, record, columns.order)
-        page.places.append((record[columns.row_id], value))
+        place = (record[columns.row_id], order_value(listing.order, record, columns.order))
+        page.add(columns.decode(record), place, size=listing.window.size)
     if listing.window.backwards:
         for page in found.values():
             page.rows.reverse()
@@ -137,58 +176,71 @@ def _order_and_limit(rows: From, listing: Listing) -> tuple[str, str]:
 
 
 def _where(rows: From, reader: Reader, listing: Listing, parent: str | None) -> str:
-    conditions = _members_of(rows, reader, listing, parent)
+    found = conditions(rows, reader, listing, parent)
     window = listing.window
     if window.cursor is not None:
-        conditions.append(listing.order.beyond(rows, window.cursor, backwards=window.backwards))
-    return " and ".join(conditions)
+        found.append(listing.order.beyond(rows, window.cursor, backwards=window.backwards))
+    return " and ".join(found)
 
 
-def _members_of(rows: From, reader: Reader, listing: Listing, parent: str | None) -> list[str]:
-    conditions = [f"{rows.alias}.institution_id = $1"]
+def conditions(rows: From, reader: Reader, listing: Listing, parent: str | None) -> list[str]:
+    """Which rows the whole list has; `parent` is the SQL of one parent's id, None where that is said elsewhere."""
+    found = [f"{rows.alias}.institution_id = $1"]
     if parent is not None:
-        conditions.append(f"{rows.alias}.{listing.parent} = {parent}")
-    return conditions + listing.filter.conditions(rows, reader)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tally:
-    """The rows of a list that one source vouches for. `missing`: those that a whole read since did not show."""
-
-    source: str
-    rows: int
-    oldest: Any
-    missing: int
+        found.append(f"{rows.alias}.{listing.parent} = {parent}")
+    return found + listing.filter.conditions(rows, reader)
 
 
 async def tallies(
-    connections: Connections, reader: Reader, listing: Listing, parents: Sequence[int] = (ROOT,)
-) -> Mapping[int, list[Tally]]:
+    connections: Connections,
+    reader: Reader,
+    listing: Listing,
+    parents: Sequence[int] = (ROOT,),
+    *,
+    unfilled: bool = False,
+) -> dict[int, list[Tally]]:
     """How many rows each parent's whole list has, by source, in one statement."""
     statement = Statement(connections.dialect, reader.institution_id)
     rows = From(statement, listing.shape.table)
-    source, as_of, missing = _WORDS[rows.table.type_name]
-    where = " and ".join(_members_of(rows, reader, listing, None))
+    where = " and ".join(conditions(rows, reader, listing, None))
     parent = "0"
     if listing.parent is not None:
         parent = f"{rows.alias}.{listing.parent}"
         where += f" and {statement.any_of(parent, parents, 'bigint')}"
-    columns = rows.sql(f"{source}, count(*), min({as_of}), {missing}")
-    sql = f"select {parent}, {columns} from {rows} where {where} group by 1, 2 order by 1, 2"
+    words = _WORDS[rows.table.type_name]
+    groups = listing.shape.groups() if unfilled else {}
+    columns = [parent, *words, *(f"count(*) - count({sql})" for sql in groups.values())]
+    sql = f"select {rows.sql(', '.join(columns))} from {rows} where {where} group by 1, 2 order by 1, 2"
     found: dict[int, list[Tally]] = {parent_id: [] for parent_id in parents}
-    for parent_id, word, count, oldest, held in await connections.fetch(sql, statement.values):
-        found[parent_id].append(Tally(source=word, rows=count, oldest=oldest, missing=held))
+    for parent_id, source, count, oldest, missing, *blanks in await connections.fetch(
+        sql, statement.values
+    ):
+        found[parent_id].append(
+            Tally(
+                source=source and Source(source),
+                rows=count,
+                oldest=oldest and as_time(oldest),
+                missing=missing,
+                unfilled=dict(zip(groups, blanks, strict=True)),
+            )
+        )
     return found
 
 
-# Of each type: who vouches for a row, since when, and how many rows wait for proof that they ended.
+# Of each type: who vouches for a row, how many there are, since when, and how many wait for proof that they ended.
 _WORDS = {
-    "Course": ("{t}.source", "{t}.as_of", "0"),
-    "Section": ("{t}.source", "{t}.as_of", "0"),
+    "Course": ("{t}.source", "count(*)", "min({t}.as_of)", "0"),
+    "Section": ("{t}.source", "count(*)", "min({t}.as_of)", "0"),
     "User": (
         "coalesce({t}.login_source, {t}.name_source, {t}.contact_source)",
-        "coalesce({t}.login_as_of, {t}.name_as_of, {t}.contact_as_of)",
+        "count(*)",
+        "min(coalesce({t}.login_as_of, {t}.name_as_of, {t}.contact_as_of))",
         "0",
     ),
-    "Enrollment": ("{t}.standing_source", "{t}.standing_as_of", "count({t}.missing_since)"),
+    "Enrollment": (
+        "{t}.standing_source",
+        "count(*)",
+        "min({t}.standing_as_of)",
+        "count({t}.missing_since)",
+    ),
 }

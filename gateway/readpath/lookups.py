@@ -147,14 +147,26 @@ def _keys(
     if name == "id":
         return [node_ids.decode_as(type_name, value) for value in values], "bigint"
     if name == "canvasId":
-        return [_canvas_id(reader, value) for value in values], "bigint"
+        return [canvas_id(reader, value) for value in values], "bigint"
     return list(values), "text"
 
 
-def _canvas_id(reader: Reader, value: str) -> int:
+def canvas_id(reader: Reader, value: str) -> int:
     try:
         return canvas_ids.to_global(value, reader.shard)
     except ValueError as refusal:
         raise BadRequest(
             f"{refusal}. For a SIS id write sisId; for an id of this graph, id."
         ) from None
+
+
+async def root_account(connections: Connections, reader: Reader) -> int | None:
+    """The row of the root account: the one that the institution names, else the only one without a parent."""
+    sql = (
+        "select a.id from account a join institution i on i.id = a.institution_id"
+        " where a.institution_id = $1 and a.removed_at is null"
+        " and (a.canvas_id = i.root_account or (i.root_account is null and a.parent_id is null))"
+        " order by a.id limit 2"
+    )
+    rows = await connections.fetch(sql, [reader.institution_id])
+    return rows[0][0] if len(rows) == 1 else None

@@ -198,13 +198,13 @@ class Window:
             raise BadRequest("`before` goes with `last`.")
         text = before if backwards else after
         return cls(
-            size=_size("last" if backwards else "first", last if backwards else first),
+            size=page_size("last" if backwards else "first", last if backwards else first),
             cursor=None if text is None else Cursor.parse(text, list_key=key),
             backwards=backwards,
         )
 
 
-def _size(name: str, wanted: int | None) -> int:
+def page_size(name: str, wanted: int | None) -> int:
     size = DEFAULT_SIZE if wanted is None else wanted
     if not 0 <= size <= MAX_SIZE:
         raise BadRequest(f"`{name}` is {size}; it can be 0 to {MAX_SIZE}. Read on with `after`.")

@@ -5,12 +5,13 @@ A template names a row's table by `{t}` and a linked row by its path, as in `{us
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.readpath import node_ids
 from gateway.viewer import Rights
 from models import canvas_ids, states
+from models.roster import FieldGroup
 
 Row = dict[str, Any]
 
@@ -55,12 +56,12 @@ class Table:
 
 def _plain(*columns: str, group: str | None = None, **renamed: str) -> dict[str, Field]:
     """Fields that show a column as it is; named as the column in camelCase unless named here."""
-    return {_camel(column): Field((f"{{t}}.{column}",), None, group) for column in columns} | {
+    return {camel(column): Field((f"{{t}}.{column}",), None, group) for column in columns} | {
         name: Field((f"{{t}}.{column}",), None, group) for name, column in renamed.items()
     }
 
 
-def _camel(column: str) -> str:
+def camel(column: str) -> str:
     head, *tail = column.split("_")
     return head + "".join(word.title() for word in tail)
 
@@ -80,6 +81,10 @@ def _text(_reader: Reader, value: int | None) -> str | None:
     return None if value is None else str(value)
 
 
+def _seconds(_reader: Reader, value: int | None) -> timedelta | None:
+    return None if value is None else timedelta(seconds=value)
+
+
 def _flag(_reader: Reader, value: int | None) -> bool | None:
     """SQLite keeps a truth value as a number."""
     return None if value is None else bool(value)
@@ -88,7 +93,8 @@ def _flag(_reader: Reader, value: int | None) -> bool | None:
 def _effective_state(reader: Reader, *raw: Any) -> str:
     stored, type_, course, section, *dates = raw
     own, of_section, of_course, of_term = (
-        (_time(start), _time(end)) for start, end in zip(dates[::2], dates[1::2], strict=True)
+        (start and as_time(start), end and as_time(end))
+        for start, end in zip(dates[::2], dates[1::2], strict=True)
     )
     return states.effective_state(
         stored=stored,
@@ -100,8 +106,40 @@ def _effective_state(reader: Reader, *raw: Any) -> str:
     )
 
 
-def _time(value: datetime | str | None) -> datetime | None:
-    return datetime.fromisoformat(value) if isinstance(value, str) else value
+def as_time(value: Any) -> datetime:
+    """SQLite hands a time over as the text that it keeps."""
+    time: datetime = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return time
+
+
+def _row_provenance(_reader: Reader, *raw: Any) -> dict[str, Any]:
+    """What the row itself says; a whole read since may vouch for it anew (`provenance.of_row`)."""
+    state, missing_since, *pairs = raw
+    groups = [
+        {
+            "name": name.value,
+            "fields": list(fields),
+            "source": source,
+            "asOf": as_of and as_time(as_of),
+        }
+        for (name, fields), source, as_of in zip(
+            GROUPS.items(), pairs[::2], pairs[1::2], strict=True
+        )
+    ]
+    return {"state": state, "missingSince": missing_since, "groups": groups}
+
+
+# Fields of an enrollment that a source fills together.
+GROUPS = {
+    FieldGroup.STANDING: (
+        *("type", "role", "roleId", "state", "section", "limitPrivilegesToCourseSection"),
+        "associatedUser",
+    ),
+    FieldGroup.DATES: ("startAt", "endAt"),
+    FieldGroup.ACTIVITY: (
+        *("createdAt", "updatedAt", "lastActivityAt", "totalActivityTime", "sisImportId"),
+    ),
+}
 
 
 # A tombstone says DELETED, whatever its last state was.
@@ -135,7 +173,6 @@ COURSE = Table(
     | _plain("sis_id", "integration_id", "uuid", "lti_context_id", "name", "course_code")
     | _plain("start_at", "end_at", "time_zone"),
     links={"account": Link("Account", "account_id"), "term": Link("Term", "term_id")},
-    always=("account_id",),
 )
 SECTION = Table(
     type_name="Section",
@@ -169,6 +206,14 @@ ENROLLMENT = Table(
     | {
         "roleId": Field(("{t}.role_id",), _text),
         "limitPrivilegesToCourseSection": Field(("{t}.limit_to_section",), _flag),
+        "provenance": Field(
+            (
+                _state(),
+                "{t}.missing_since",
+                *(f"{{t}}.{group}_{word}" for group in GROUPS for word in ("source", "as_of")),
+            ),
+            _row_provenance,
+        ),
         "effectiveState": Field(
             (
                 _state(),
@@ -179,6 +224,9 @@ ENROLLMENT = Table(
             ),
             _effective_state,
         ),
+        "totalActivityTime": Field(
+            ("{t}.total_activity_seconds",), _seconds, "{t}.activity_source"
+        ),
         "sisImportId": Field(("{t}.sis_import_id",), _text, "{t}.activity_source"),
     }
     | _plain("start_at", "end_at", group="{t}.dates_source")
@@ -187,7 +235,6 @@ ENROLLMENT = Table(
         "updated_at",
         "last_activity_at",
         group="{t}.activity_source",
-        totalActivityTime="total_activity_seconds",
     ),
     links={
         "user": Link("User", "person_id"),
@@ -197,6 +244,13 @@ ENROLLMENT = Table(
     },
     always=("course_id",),
 )
+# No type of the graph: `members` reads it beside the enrollments.
+MEMBERSHIP = Table(
+    type_name="Membership",
+    name="membership",
+    fields={},
+    links={"user": Link("User", "person_id"), "course": Link("Course", "course_id")},
+)
 SYNC_RUN = Table(
     type_name="SyncRun",
     name="sync_run",
@@ -204,6 +258,7 @@ SYNC_RUN = Table(
     | _plain("state", "source", "started_at", "ended_at", "progress", "message")
     | _plain("rows_read", "created", "updated", "removed", "unchanged", "set_aside", "held")
     | _plain("requests", "quota", "label"),
+    always=("state",),
 )
 
 TABLES = {

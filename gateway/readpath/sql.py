@@ -40,6 +40,14 @@ class Statement:
             return f"{expression} = any({self.bind(values, f'{sql_type}[]')})"
         return f"{expression} in (select value from json_each({self.bind(_json(values))}))"
 
+    def lists_one_of(self, expression: str, values: Iterable[str]) -> str:
+        """Whether the text of a JSON list holds one of `values`."""
+        wanted = self.any_of("r.value", values, "text")
+        elements = f"json_each({expression}) r"
+        if self.dialect is Dialect.POSTGRES:
+            elements = f"jsonb_array_elements_text({expression}::jsonb) r(value)"
+        return f"exists (select 1 from {elements} where {wanted})"
+
     def each(self, values: Iterable[int]) -> tuple[str, str]:
         """A table of `values` for the from clause, and the expression of its column."""
         alias = self.alias()
@@ -121,11 +129,23 @@ class Shape:
     fields: frozenset[str] = frozenset()
     links: tuple[tuple[str, "Shape"], ...] = ()
 
-    def hidden(self, rights: Rights) -> frozenset[str]:
-        """The fields that were asked for and may not be seen, as in "User.email"."""
+    def hidden(self, rights: Rights, path: tuple[str, ...] = ()) -> frozenset[str]:
+        """The fields that were asked for and may not be seen, as in "user.email"."""
         own = self.table.type_name
-        mine = {f"{own}.{field}" for field in self.fields if not rights.sees(own, field)}
-        return frozenset(mine).union(*(shape.hidden(rights) for _, shape in self.links))
+        mine = {".".join((*path, name)) for name in self.fields if not rights.sees(own, name)}
+        below = (shape.hidden(rights, (*path, name)) for name, shape in self.links)
+        return frozenset(mine).union(*below)
+
+    def groups(self, path: tuple[str, ...] = ()) -> dict[str, str]:
+        """Fields of groups that some sources do not fill, and where the group's source stands."""
+        own = {
+            ".".join((*path, name)): _below(path, group)
+            for name in self.fields
+            if (group := self.table.fields[name].group) is not None
+        }
+        for name, shape in self.links:
+            own |= shape.groups((*path, name))
+        return own
 
 
 class Columns:

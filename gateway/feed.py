@@ -1,0 +1,181 @@
+"""The feed of changes: read from a cursor, and followed live."""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from gateway.errors import BadRequest
+from gateway.readpath.connections import Connections
+from gateway.readpath.filters import one_word_of
+from gateway.readpath.sql import Statement
+from models.roster import ChangeKind, Source
+
+_PREFIX = "change:"
+_BATCH = 500
+
+
+class Entry(NamedTuple):
+    """One change. `before` and `after` are the texts of JSON objects; times as the driver gives them."""
+
+    position: int
+    at: Any
+    kind: str
+    subject_type: str
+    subject_id: int
+    course_id: int | None
+    before: str | None
+    after: str | None
+    source: str
+    sync_run_id: int | None
+    sis_import_id: int | None
+    actor_id: int | None
+
+    @property
+    def cursor(self) -> str:
+        return cursor_of(self.position)
+
+
+def cursor_of(position: int) -> str:
+    return base64.urlsafe_b64encode(f"{_PREFIX}{position}".encode()).decode()
+
+
+def position_of(cursor: str) -> int:
+    try:
+        text = base64.b64decode(cursor, b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        text = ""
+    digits = text.removeprefix(_PREFIX)
+    if digits == text or not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
+        raise BadRequest(
+            "This is no cursor of the feed; take `cursor` of a change or `changeCursor` of a provenance."
+        )
+    return int(digits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeFilter:
+    kinds: tuple[ChangeKind, ...] | None = None
+    sources: tuple[Source, ...] | None = None
+    subject_types: tuple[str, ...] | None = None
+    subjects: tuple[tuple[str, int], ...] | None = None
+    courses: tuple[int, ...] | None = None
+
+    def conditions(self, statement: Statement) -> list[str]:
+        found = []
+        if self.kinds is not None:
+            found.append(one_word_of("c.kind", self.kinds))
+        if self.sources is not None:
+            found.append(one_word_of("c.source", self.sources))
+        if self.subject_types is not None:
+            found.append(statement.any_of("c.subject_type", self.subject_types, "text"))
+        if self.subjects is not None:
+            found.append(self._is_subject(statement, self.subjects))
+        if self.courses is not None:
+            found.append(statement.any_of("c.course_id", self.courses, "bigint"))
+        return found
+
+    @staticmethod
+    def _is_subject(statement: Statement, subjects: Sequence[tuple[str, int]]) -> str:
+        ways = []
+        for type_name in sorted({type_name for type_name, _ in subjects}):
+            ids = [row_id for name, row_id in subjects if name == type_name]
+            listed = statement.any_of("c.subject_id", ids, "bigint")
+            ways.append(f"c.subject_type = {statement.bind(type_name, 'text')} and {listed}")
+        return f"({' or '.join(ways) or 'false'})"
+
+
+class _Look(NamedTuple):
+    at: float
+    head: asyncio.Future[int]
+
+
+class Feed:
+    """Every institution's changes, in the order in which they were committed.
+
+    Another process may write them, so the head is looked at every `interval` seconds while somebody follows;
+    `nudge` spares the wait for those written by this one.
+    """
+
+    def __init__(self, connections: Connections, *, interval: float = 0.5) -> None:
+        self._connections = connections
+        self._interval = interval
+        self._news = asyncio.Event()
+        self._looks: dict[int, _Look] = {}
+
+    async def head(self, institution_id: int) -> int:
+        """The position of the newest change."""
+        sql = "select feed_position from institution where id = $1"
+        rows = await self._connections.fetch(sql, [institution_id])
+        return int(rows[0][0]) if rows else 0
+
+    async def cursor(self, institution_id: int) -> str:
+        """Where to follow from, so that nothing that is not committed yet is missed."""
+        return cursor_of(await self.head(institution_id))
+
+    async def entries(
+        self,
+        institution_id: int,
+        changes: ChangeFilter,
+        *,
+        after: int,
+        limit: int,
+        until: int | None = None,
+    ) -> list[Entry]:
+        """The first `limit` changes behind position `after`, oldest first."""
+        statement = Statement(self._connections.dialect, institution_id)
+        where = ["c.institution_id = $1", f"c.position > {statement.bind(after, 'bigint')}"]
+        if until is not None:
+            where.append(f"c.position <= {statement.bind(until, 'bigint')}")
+        where += changes.conditions(statement)
+        columns = ", ".join(f"c.{column}" for column in Entry._fields)
+        sql = (
+            f"select {columns} from change c where {' and '.join(where)}"
+            f" order by c.position limit {statement.bind(limit, 'bigint')}"
+        )
+        rows = await self._connections.fetch(sql, statement.values)
+        return [Entry(*row) for row in rows]
+
+    async def follow(
+        self, institution_id: int, changes: ChangeFilter, *, after: int | None = None
+    ) -> AsyncGenerator[Entry, None]:
+        """Changes behind position `after` (None: from now on), then each new one as it is committed. Never ends."""
+        position = await self.head(institution_id) if after is None else after
+        while True:
+            head = await self._head_beyond(institution_id, position)
+            while position < head:
+                entries = await self.entries(
+                    institution_id, changes, after=position, limit=_BATCH, until=head
+                )
+                for entry in entries:
+                    yield entry
+                position = entries[-1].position if len(entries) == _BATCH else head
+
+    async def moved(self, seconds: float | None = None) -> None:
+        """Returns at the next `nudge`, or when the interval (or `seconds`) is over."""
+        try:
+            await asyncio.wait_for(self._news.wait(), seconds or self._interval)
+        except TimeoutError:
+            return
+
+    def nudge(self) -> None:
+        """Tell those who follow that this process has committed changes."""
+        self._looks.clear()
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def _head_beyond(self, institution_id: int, position: int) -> int:
+        while (head := await self._look(institution_id)) <= position:
+            await self.moved()
+        return head
+
+    async def _look(self, institution_id: int) -> int:
+        """The head, younger than the interval; followers who ask together share one look."""
+        now = asyncio.get_running_loop().time()
+        look = self._looks.get(institution_id)
+        if look is None or look.at + self._interval <= now:
+            look = _Look(now, asyncio.ensure_future(self.head(institution_id)))
+            self._looks[institution_id] = look
+        return await asyncio.shield(look.head)

@@ -1,0 +1,133 @@
+"""The coverage ledger as reads need it: which whole or broken reads stand behind an answer."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from gateway.readpath.connections import Connections
+from gateway.readpath.registry import Reader, as_time
+from gateway.readpath.sql import Statement
+from models.roster import Source
+
+# Scope kind and our id in it; the institution's own id there is 0.
+Place = tuple[str, int]
+# The place of the row that a list belongs to, then those around it.
+Parent = tuple[Place, ...]
+INSTITUTION: Place = ("institution", 0)
+
+SUBJECTS = {
+    "Account": ("account",),
+    "Term": ("term",),
+    "Course": ("course",),
+    "Section": ("section",),
+    "User": ("person",),
+    "Enrollment": ("enrollment",),
+    "Member": ("enrollment", "membership"),
+    "SyncRun": (),
+}
+
+# Eyes that see everything; a read through a person's own shows what that person may see, and proves nothing.
+_SEES_ALL = ("admin", "report", "platform")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cover:
+    """The newest read of its kind. `states` empty: of rows in whatever state."""
+
+    source: Source
+    groups: frozenset[str]
+    states: frozenset[str]
+    began_at: datetime
+    whole: bool
+
+    def proves(self, states: Iterable[str]) -> bool:
+        """Whether nobody in these states can be missing from it."""
+        return self.whole and (not self.states or self.states.issuperset(states))
+
+
+async def covers(
+    connections: Connections, reader: Reader, type_name: str, parents: Sequence[Parent]
+) -> list[list[Cover]]:
+    """What stands behind each parent's rows of a type: reads of its places, of its accounts, of the institution."""
+    places = {INSTITUTION}.union(*parents)
+    found = await _newest(connections, reader, type_name, places)
+    above = await _accounts_above(connections, reader, places) if _of_accounts(found) else {}
+    return [_behind(parent, found, above) for parent in parents]
+
+
+def _behind(
+    parent: Parent, found: dict[Place, list[Cover]], above: dict[Place, list[Place]]
+) -> list[Cover]:
+    around = [account for place in parent for account in above.get(place, ())]
+    wide = [cover for place in (*parent, *around) for cover in found.get(place, ())]
+    if parent[0] == INSTITUTION:
+        # The whole read of one account shows a part of the institution.
+        return wide + [replace(cover, whole=False) for cover in _of_accounts(found)]
+    return wide + found.get(INSTITUTION, [])
+
+
+def _of_accounts(found: dict[Place, list[Cover]]) -> list[Cover]:
+    return [cover for (kind, _), covers in found.items() if kind == "account" for cover in covers]
+
+
+async def _newest(
+    connections: Connections, reader: Reader, type_name: str, places: Iterable[Place]
+) -> dict[Place, list[Cover]]:
+    """The newest read of each kind, by place; of accounts, all that were read."""
+    statement = Statement(connections.dialect, reader.institution_id)
+    scopes = " or ".join(
+        ("c.scope_kind = 'account'", *_scopes(statement, places)),
+    )
+    columns = "scope_kind, scope_id, source, authority, groups, states, whole"
+    sql = (
+        f"select {columns}, began_at from (select c.*, row_number() over (partition by {columns}"
+        " order by began_at desc) as nth from coverage c where c.institution_id = $1"
+        f" and {statement.any_of('c.subject', SUBJECTS[type_name], 'text')} and ({scopes})) newest"
+        " where nth = 1 order by began_at desc"
+    )
+    found: dict[Place, list[Cover]] = {}
+    for kind, scope_id, *facts in await connections.fetch(sql, statement.values):
+        found.setdefault((kind, scope_id), []).append(_cover(facts))
+    return found
+
+
+def _scopes(statement: Statement, places: Iterable[Place]) -> Iterable[str]:
+    by_kind: dict[str, list[int]] = {}
+    for kind, scope_id in sorted(places):
+        by_kind.setdefault(kind, []).append(scope_id)
+    for kind, ids in by_kind.items():
+        yield f"(c.scope_kind = '{kind}' and {statement.any_of('c.scope_id', ids, 'bigint')})"
+
+
+async def _accounts_above(
+    connections: Connections, reader: Reader, places: Iterable[Place]
+) -> dict[Place, list[Place]]:
+    """The accounts that courses stand in, up to the root."""
+    statement = Statement(connections.dialect, reader.institution_id)
+    courses = sorted(scope_id for kind, scope_id in places if kind == "course")
+    sql = (
+        "with recursive above(course_id, account_id) as (select c.id, c.account_id from course c"
+        f" where c.institution_id = $1 and {statement.any_of('c.id', courses, 'bigint')}"
+        " union select above.course_id, a.parent_id from above join account a"
+        " on a.id = above.account_id and a.institution_id = $1)"
+        " select course_id, account_id from above where account_id is not null"
+    )
+    found: dict[Place, list[Place]] = {}
+    for course, account in await connections.fetch(sql, statement.values):
+        found.setdefault(("course", course), []).append(("account", account))
+    return found
+
+
+def _cover(facts: Sequence[object]) -> Cover:
+    source, authority, groups, states, whole, began_at = facts
+    return Cover(
+        source=Source(str(source)),
+        groups=_words(groups),
+        states=_words(states),
+        began_at=as_time(began_at),
+        whole=bool(whole) and authority in _SEES_ALL,
+    )
+
+
+def _words(joined: object) -> frozenset[str]:
+    return frozenset(str(joined).split(",")) - {""}

@@ -1,0 +1,136 @@
+"""The people of a course, one entry each, and how many enrollments there are of what."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import strawberry
+
+from gateway.readpath import answers, counts, ledger, levels, provenance
+from gateway.readpath.answers import Question
+from gateway.readpath.filters import EnrollmentFilter
+from gateway.readpath.ledger import Parent
+from gateway.readpath.levels import Listing
+from gateway.readpath.members import Roster
+from gateway.readpath.paging import ORDERS, Order, Window, list_key
+from gateway.readpath.provenance import Evidence, Wanted
+from gateway.readpath.registry import ENROLLMENT, SECTION, USER, Row
+from gateway.readpath.sql import Shape
+from models.roster import MEMBER_STATES, Completeness
+from resolvers import filters
+from resolvers.context import Context, Info
+from resolvers.lists import (
+    After,
+    First,
+    Fresh,
+    WhichEnrollments,
+    course_place,
+    node_selection,
+    parts_of,
+)
+from resolvers.selection import Selection
+
+
+async def members(
+    info: Info,
+    root: strawberry.Parent[Row],
+    which: WhichEnrollments = None,
+    freshness: Fresh = None,
+    first: First = None,
+    after: After = None,
+) -> Any:
+    context, nodes = info.context, info._raw_info.field_nodes  # noqa: SLF001  the AST as it is
+    context.reads_roster()
+
+    async def batch(courses: Sequence[Parent]) -> Sequence[Row]:
+        selection = Selection(info._raw_info, nodes, "MemberConnection")  # noqa: SLF001  as above
+        parts = parts_of(selection)
+        cursor = await context.change_cursor() if "changeCursor" in parts.provenance else None
+        meant = await filters.enrollments(context, which, states=MEMBER_STATES)
+        order = _order(context)
+        key = list_key("Member", meant, order.name)
+        member = node_selection(selection, "Member")
+        listing = Listing(
+            shape=member.below("user", "User").shape(USER),
+            parent="course_id",
+            filter=meant,
+            order=order,
+            window=Window.of(key, first=first, after=after),
+            key=key,
+        )
+        sections = member.below("sections", "Section").shape(SECTION)
+        question = Question(
+            level=Roster(listing=listing, sections=sections if "sections" in member else None),
+            subject="Member",
+            parts=parts,
+            wanted=filters.freshness(context, freshness),
+            change_cursor=cursor,
+        )
+        return await answers.connections_of(context.connections, context.reader, question, courses)
+
+    name = ("members", *(id(node) for node in nodes))
+    return await context.load(name, course_place(root), batch)
+
+
+def _order(context: Context) -> Order:
+    """As a class list has it; by id for whoever may not see names."""
+    if not context.reader.rights.sees("User", "sortableName"):
+        return Order()
+    return Order("NAME", ORDERS["User"]["NAME"])
+
+
+async def enrollment_counts(
+    info: Info,
+    root: strawberry.Parent[Row],
+    which: WhichEnrollments = None,
+    freshness: Fresh = None,
+) -> Any:
+    context, nodes = info.context, info._raw_info.field_nodes  # noqa: SLF001  the AST as it is
+    context.reads_roster()
+
+    async def batch(courses: Sequence[Parent]) -> Sequence[Row]:
+        selection = Selection(info._raw_info, nodes, "EnrollmentCounts")  # noqa: SLF001  as above
+        parts = parts_of(selection)
+        cursor = await context.change_cursor() if "changeCursor" in parts.provenance else None
+        meant = await filters.enrollments(context, which)
+        wanted = filters.freshness(context, freshness)
+        count = selection.below("counts", "EnrollmentCount")
+        section = count.below("section", "Section").shape(SECTION) if "section" in count else None
+        return await _counted(context, meant, wanted, courses, section, cursor)
+
+    name = ("counts", *(id(node) for node in nodes))
+    return await context.load(name, course_place(root), batch)
+
+
+async def _counted(
+    context: Context,
+    meant: EnrollmentFilter,
+    wanted: Wanted,
+    courses: Sequence[Parent],
+    section: Shape | None,
+    cursor: str | None,
+) -> list[Row]:
+    connections, reader = context.connections, context.reader
+    ids = [course[0][1] for course in courses]
+    listing = Listing(shape=Shape(ENROLLMENT), parent="course_id", filter=meant)
+    counted = await counts.counts(connections, reader, listing, ids)
+    tallied = await levels.tallies(connections, reader, listing, ids)
+    covered = await ledger.covers(connections, reader, "Enrollment", courses)
+    sections: dict[int, Row] = {}
+    if section is not None:
+        wanted_ids = {row["section_id"] for rows in counted.values() for row in rows} - {None}
+        sections = await levels.by_id(connections, reader, section, sorted(wanted_ids))
+    found = []
+    for row_id, covers in zip(ids, covered, strict=True):
+        evidence = Evidence(covers=covers, tallies=tallied[row_id], states=listing.states)
+        told = provenance.tell(evidence, wanted, now=reader.now, change_cursor=cursor)
+        known = told["completeness"] is not Completeness.UNKNOWN
+        found.append(
+            {
+                "counts": [
+                    {**row, "section": sections.get(row["section_id"])} for row in counted[row_id]
+                ],
+                "totalCount": sum(row["count"] for row in counted[row_id]) if known else None,
+                "provenance": told,
+            }
+        )
+    return found

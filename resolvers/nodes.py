@@ -1,0 +1,100 @@
+"""Single rows: by their node ids, by the ids that Canvas, a SIS or LTI gave them, and from other rows."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import strawberry
+
+from gateway.errors import BadRequest, SourceUnavailable
+from gateway.readpath import ledger, levels, lookups, node_ids
+from gateway.readpath.lookups import By
+from gateway.readpath.paging import MAX_SIZE
+from gateway.readpath.registry import ACCOUNT, TABLES, Row
+from resolvers.context import Context, Info
+from resolvers.selection import Selection
+
+
+async def find(info: Info, by: By) -> Row | None:
+    """The row that `by` names; null when a whole read proves that there is none, else an error."""
+    context = info.context
+    context.reads_roster()
+    shape = _selection(info, by.type_name).shape(TABLES[by.type_name])
+    row = await lookups.one(context.connections, context.reader, by, shape)
+    if row is None and by.form != "id" and not await _proved_absent(context, by):
+        raise SourceUnavailable(
+            f"There is no {by} in the store, and no source is connected that could be asked for it."
+        )
+    return row
+
+
+async def find_id(info: Info, by: By) -> int:
+    """The row id that `by` names, for following it; an error where there is none to follow."""
+    context = info.context
+    found = await lookups.ids(context.connections, context.reader, [by])
+    if not found:
+        raise SourceUnavailable(f"There is no {by} in the store to follow.")
+    return found[0]
+
+
+async def _proved_absent(context: Context, by: By) -> bool:
+    """Whether a whole read of a source that lists this form of id covers the institution."""
+    parents = [(ledger.INSTITUTION,)]
+    (covers,) = await ledger.covers(context.connections, context.reader, by.type_name, parents)
+    listed_by = lookups.form_of(by).listed_by
+    return any(cover.whole and cover.source in listed_by for cover in covers)
+
+
+async def node(info: Info, type_name: str, row_id: int) -> Row | None:
+    """A row by type and our id; every node asked for by equal fields is read in one statement a type."""
+    context = info.context
+    raw = info._raw_info  # noqa: SLF001  the AST as it is; Strawberry's copy is made anew for each call
+
+    async def batch(ids: Sequence[int]) -> Sequence[Row | None]:
+        shape = _selection(info, type_name).shape(TABLES[type_name])
+        rows = await levels.by_id(context.connections, context.reader, shape, ids)
+        return [
+            None if (row := rows.get(row_id)) is None else row | {"__typename": type_name}
+            for row_id in ids
+        ]
+
+    if type_name not in TABLES:
+        return None
+    name = ("node", type_name, *(id(one) for one in raw.field_nodes))
+    return await context.load(name, row_id, batch)
+
+
+async def node_by_id(info: Info, node_id: str) -> Row | None:
+    return await node(info, *node_ids.decode(node_id))
+
+
+def link(type_name: str, key: str) -> Any:
+    """A resolver that leads to the row whose id stands under `key`."""
+
+    async def linked(info: Info, root: strawberry.Parent[Row]) -> Any:
+        return None if root[key] is None else await node(info, type_name, root[key])
+
+    return linked
+
+
+def _selection(info: Info, type_name: str) -> Selection:
+    raw = info._raw_info  # noqa: SLF001  as above
+    return Selection(raw, raw.field_nodes, type_name)
+
+
+async def nodes_by_id(info: Info, wanted: Sequence[str]) -> list[Row | None]:
+    """The nodes in the order of their ids; those of one type in one statement."""
+    if len(wanted) > MAX_SIZE:
+        raise BadRequest(f"{len(wanted)} ids are too many at once; ask for {MAX_SIZE} at most.")
+    decoded = [node_ids.decode(node_id) for node_id in wanted]
+    return list(await asyncio.gather(*(node(info, *one) for one in decoded)))
+
+
+async def root_account(info: Info) -> Row | None:
+    context = info.context
+    reader = context.reads_roster()
+    row_id = await lookups.root_account(context.connections, reader)
+    if row_id is None:
+        raise SourceUnavailable("Nothing was read yet that tells of the root account.")
+    shape = _selection(info, "Account").shape(ACCOUNT)
+    return (await levels.by_id(context.connections, reader, shape, [row_id])).get(row_id)
