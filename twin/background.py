@@ -27,13 +27,16 @@ class Background:
         self._app = app
         self._clock = clock
         self._workers = workers
-        self._busy = asyncio.Lock()
+        self._work: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Work that takes long leaves room for other requests, which see it half done as they would
-        # in Canvas; only one request carries it on.
-        if scope["type"] == "http" and not self._busy.locked():
-            async with self._busy:
-                for worker in self._workers:
-                    await worker.catch_up(self._clock.now())
+        # in Canvas. It is not the request's own: a client that hangs up does not break it off.
+        if scope["type"] == "http" and (self._work is None or self._work.done()):
+            self._work = asyncio.create_task(self._catch_up())
+            await asyncio.shield(self._work)
         await self._app(scope, receive, send)
+
+    async def _catch_up(self) -> None:
+        for worker in self._workers:
+            await worker.catch_up(self._clock.now())

@@ -69,21 +69,19 @@ class ReportFile:
     def __init__(self, path: Path, *, zipped: bool) -> None:
         self.path = path
         self.zipped = zipped
-        self._stream = path.open("wb")
-        self._archive = zipfile.ZipFile(self._stream, "w", zipfile.ZIP_DEFLATED) if zipped else None
 
     @contextmanager
     def member(self, name: str) -> Iterator[IO[bytes]]:
-        if self._archive is None:
-            yield self._stream
-        else:
-            with self._archive.open(name, "w", force_zip64=True) as member:
-                yield member
-
-    def close(self) -> None:
-        if self._archive is not None:
-            self._archive.close()
-        self._stream.close()
+        """Open for one file only: nothing stays open between two files, or when the twin stops."""
+        if not self.zipped:
+            with self.path.open("wb") as stream:
+                yield stream
+            return
+        with (
+            zipfile.ZipFile(self.path, "a", zipfile.ZIP_DEFLATED) as archive,
+            archive.open(name, "w", force_zip64=True) as member,
+        ):
+            yield member
 
 
 class Reports:
@@ -241,7 +239,6 @@ class Reports:
     def _finish(self, run: ReportRun, at: datetime) -> None:
         output = run.output
         assert output is not None  # noqa: S101  a run without a file never gets here
-        output.close()
         if Kind.REPORT_TRUNCATED in run.faults:
             with output.path.open("rb+") as stream:
                 stream.truncate(output.path.stat().st_size // 2)
@@ -265,6 +262,5 @@ class Reports:
 def _discard(run: ReportRun) -> None:
     """Throw away what an unfinished run has written."""
     if run.output is not None:
-        run.output.close()
         run.output.path.unlink()
         run.output = None

@@ -119,6 +119,47 @@ async def test_a_second_identical_run_is_another_run_and_waits_for_the_first(twi
     assert done["started_at"] >= (await finished(twin, first))["ended_at"]
 
 
+async def test_a_slow_run_holds_the_next_one_back_and_shows_its_lines(make_twin: MakeTwin) -> None:
+    twin = make_twin(report_rows_per_second=100)
+    first, second = await start(twin, enrollments="1"), await start(twin, terms="1")
+
+    twin.clock.advance(timedelta(seconds=7))
+    runs = {run["id"]: run for run in (await twin.get(P)).json()}
+
+    assert (runs[first["id"]]["status"], runs[second["id"]]["status"]) == ("running", "created")
+    assert runs[first["id"]]["current_line"] == 0  # told a thousand at a time
+    ended = (await finished(twin, first))["ended_at"]
+    assert (await finished(twin, second))["started_at"] == ended
+    assert ended > "2026-03-02T10:00:08Z"
+
+
+async def test_several_run_side_by_side_where_the_site_allows_it(make_twin: MakeTwin) -> None:
+    twin = make_twin(report_rows_per_second=100, report_slots=2)
+    await start(twin, enrollments="1")
+    await start(twin, enrollments="1")
+
+    twin.clock.advance(timedelta(seconds=5))
+
+    assert [run["status"] for run in (await twin.get(P)).json()] == ["running", "running"]
+
+
+async def test_each_file_is_a_query_of_its_own_later_than_the_one_before(
+    make_twin: MakeTwin,
+) -> None:
+    twin = make_twin(report_rows_per_second=100)
+    run = await start(twin, users="1", terms="1")
+    twin.clock.advance(timedelta(seconds=5.5))
+    assert (await twin.get(f"{P}/{run['id']}")).json()["status"] == "running"
+    twin.school.update(twin.cast.people["student"], name="Changed Meanwhile")
+    twin.school.update(twin.cast.terms["current"], name="Changed Meanwhile")
+
+    with zipfile.ZipFile(io.BytesIO(await content(twin, await finished(twin, run)))) as archive:
+        users, terms = archive.read("users.csv").decode(), archive.read("terms.csv").decode()
+
+    assert "Changed Meanwhile" not in users
+    assert "Changed Meanwhile" in terms
+
+
 async def test_runs_are_listed_page_by_page(twin: Twin) -> None:
     started = [(await start(twin, users="1"))["id"] for _ in range(3)]
 
