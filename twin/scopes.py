@@ -112,7 +112,7 @@ GET /api/v1/progress/:id
 POST /api/v1/progress/:id/cancel
 """
 
-# The last three follow from their routes (oauth2.md §7.1 and §7.6); the published list lacks them.
+# These follow from their routes (oauth2.md §7.1 and §7.6); the published list lacks them.
 _DERIVED = """\
 GET /api/v1/temporary_enrollment_status
 POST /api/v1/inst_access_tokens
@@ -128,4 +128,3 @@ def _scope(route: str) -> str:
 API_SCOPES = tuple(
     _scope(line) for line in (_ROUTES + _DERIVED).splitlines() if line and not line.startswith("#")
 )
-KNOWN_API_SCOPES = frozenset(API_SCOPES) | {USERINFO}

@@ -518,3 +518,70 @@ async def test_inst_access_token_is_opaque(quick: Twin) -> None:
 
     assert response.status_code == 201
     assert len(response.json()["token"].split(".")) == 5
+
+
+async def test_token_authorised_while_acting_names_both_and_cannot_change(quick: Twin) -> None:
+    people = quick.cast.people
+    await quick.client.post(
+        "/twin/launches",
+        data={
+            "launch": f"{people['teacher'].id}:course_{quick.cast.courses['demo'].id}",
+            "tool": "1",
+            "real_user": str(people["admin"].id),
+        },
+    )
+
+    body = await granted(quick, unique_id=None)
+
+    assert body["user"]["name"] == "Theodora O'Neil"
+    assert body["real_user"] == {
+        "id": people["admin"].id,
+        "name": "Ada Root",
+        "global_id": str(10**13 + people["admin"].id),
+    }
+    headers = {"Authorization": f"Bearer {body['access_token']}"}
+    own = await quick.client.get("/api/v1/users/self", headers=headers)
+    assert own.json()["id"] == people["teacher"].id
+    other = await quick.client.get(
+        "/api/v1/users/self", params={"as_user_id": str(people["student"].id)}, headers=headers
+    )
+    assert other.json() == {"errors": "Cannot change masquerade"}
+
+
+async def test_scopes_are_listed_for_those_who_manage_keys(twin: Twin) -> None:
+    path = "/api/v1/accounts/self/scopes"
+
+    rows = await twin.pages(path, per_page=100)
+
+    assert (await twin.get(path, "teacher")).status_code == 401
+    assert len(rows) == len({row["scope"] for row in rows}) > 85
+    assert {
+        "verb": "GET",
+        "path": "/api/v1/courses/:course_id/enrollments",
+        "scope": ENROLLMENTS,
+    }.items() <= next(row for row in rows if row["scope"] == ENROLLMENTS).items()
+
+
+async def test_scoped_token_opens_its_route_in_every_id_form_and_drops_includes(
+    quick: Twin,
+) -> None:
+    developer_keys.change_scopes(
+        quick.school, api_key(quick), require_scopes=True, scopes=(ENROLLMENTS,)
+    )
+    quick.school.update(api_key(quick), allow_includes=False)
+    demo = quick.cast.courses["demo"]
+    headers = {
+        "Authorization": f"Bearer {(await granted(quick, scope=ENROLLMENTS))['access_token']}"
+    }
+    escaped = (demo.sis_source_id or "").replace("%", "%25").replace("/", "%2F").replace("+", "%2B")
+
+    for course in (str(demo.id), f"sis_course_id:{escaped}"):
+        response = await quick.client.get(
+            f"/api/v1/courses/{course}/enrollments",
+            params={"include[]": "avatar_url"},
+            headers=headers,
+        )
+        assert response.status_code == 200, course
+        assert "avatar_url" not in response.json()[0]["user"]
+    sections = await quick.client.get(f"/api/v1/courses/{demo.id}/sections", headers=headers)
+    assert sections.json() == {"errors": [{"message": "Insufficient scopes on access token."}]}
