@@ -1,5 +1,6 @@
 """What a client's requests cost, by endpoint, token and person (fact sheet transport.md §2)."""
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ class Bill:
 
     def charge(self, charge: Charge) -> None:
         caller = charge.scope.get("twin.caller")
-        endpoint = charge.scope.get("twin.route") or f"{charge.scope['method']} (other)"
+        endpoint = charge.scope.get("twin.route") or _endpoint(charge)
         person = str(caller.user.id) if caller else ""
         real = str(caller.real_user.id) if caller and caller.masquerading else ""
         self._items[endpoint, charge.client, person, real].add(charge)
@@ -68,6 +69,11 @@ class Bill:
             held.refused += item.refused
             held.units += item.units
         return {name: _json(item) for name, item in sums.items()}
+
+
+def _endpoint(charge: Charge) -> str:
+    """Name what is no API endpoint by its path, the numbers taken out."""
+    return f"{charge.scope['method']} {re.sub(r'[0-9]+', '{id}', charge.scope['path'])}"
 
 
 def _json(item: Item) -> dict[str, object]:

@@ -244,6 +244,14 @@ async def test_the_bill_has_requests_and_units_by_endpoint_token_and_person(twin
     assert (await twin.client.get("/control/bill")).json()["total"]["requests"] == 0
 
 
+async def test_what_is_no_endpoint_is_named_by_its_path(twin: Twin) -> None:
+    await twin.client.get("/files/4711/download")
+
+    bill = (await twin.client.get("/control/bill")).json()
+
+    assert bill["by_endpoint"]["GET /files/{id}/download"]["requests"] == 1
+
+
 async def test_a_refusal_stands_on_the_bill(make_twin: MakeTwin) -> None:
     twin = make_twin(control=True, throttle_hwm=10)
 
