@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from gateway import settings
 from gateway.errors import RosterError, UsageError
 from gateway.settings import Settings
-from gateway.store import institutions, schema, tokens
+from gateway.store import institutions, tokens
+from gateway.store import schema as database_schema
 from gateway.store.institutions import Institution
 from gateway.uow import Database
 
@@ -20,11 +21,17 @@ def migrate(options: Namespace) -> None:
     async def work() -> None:
         async with Database.open(configured.server.database_url) as database:
             await database.reach()
-            missing = await schema.behind(database)
-            await schema.migrate(database)
+            missing = await database_schema.behind(database)
+            await database_schema.migrate(database)
             print(f"applied {', '.join(missing)}" if missing else "already up to date")
 
     asyncio.run(work())
+
+
+def schema(_options: Namespace) -> None:
+    from resolvers.schema import print_sdl  # noqa: PLC0415  the graph, which no other command needs
+
+    print(print_sdl(), end="")
 
 
 def token_create(options: Namespace) -> None:
@@ -96,7 +103,7 @@ def _chosen(configured: Settings, slug: str | None) -> settings.Institution:
 async def _current_database(configured: Settings) -> AsyncIterator[Database]:
     async with Database.open(configured.server.database_url) as database:
         await database.reach()
-        await schema.make_current(database)
+        await database_schema.make_current(database)
         yield database
 
 
