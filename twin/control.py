@@ -39,7 +39,11 @@ class NewToken(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def index(_: Request) -> Response:
-    listed = [f"{'/'.join(sorted(route.methods or ()))} {route.path}" for route in _ROUTES]
+    listed = [
+        f"{method} {route.path}"
+        for route in _ROUTES
+        for method in sorted((route.methods or set()) - {"HEAD"})
+    ]
     return _json({"routes": listed, "changes": list(CHANGES)})
 
 
