@@ -8,17 +8,20 @@ import strawberry
 from strawberry import ID
 
 from gateway import feed
+from gateway.changes import REFERENCES
 from gateway.feed import Entry
 from gateway.readpath import node_ids
 from gateway.readpath.paging import page_size
-from gateway.readpath.registry import Row
-from gateway.viewer import Rights, Scope
+from gateway.readpath.registry import Reader, Row
+from gateway.viewer import Scope
+from models import canvas_ids
 from models.roster import ChangeKind, Source
 from resolvers import filters, inputs, nodes
 from resolvers.connections import PageInfo
 from resolvers.context import Info
 from resolvers.lists import First
 from resolvers.provenance import described
+from resolvers.scalars import moment_text
 from resolvers.types import Node, SyncRun, User, resolved
 
 WhichChanges = Annotated[
@@ -30,7 +33,9 @@ WhichChanges = Annotated[
 @strawberry.type(description="A field and what stood in it.")
 class FieldValue:
     field: str = described("The field's name.")
-    value: str | None = described("Its value as text.")
+    value: str | None = described(
+        "Its value as text: ids, moments and words as the field itself shows them."
+    )
 
 
 @strawberry.type(description="Why something changed.")
@@ -104,7 +109,7 @@ async def changes(
     entries = await context.feed.entries(
         institution, meant, after=position, limit=size + 1, until=head
     )
-    rows = [row_of(entry, context.viewer.rights) for entry in entries[:size]]
+    rows = [row_of(entry, context.reader) for entry in entries[:size]]
     more = len(entries) > size
     # Nothing between the last entry shown and the head is meant: the next page begins behind it.
     end = (
@@ -124,7 +129,7 @@ async def changes(
     }
 
 
-def row_of(entry: Entry, rights: Rights) -> Row:
+def row_of(entry: Entry, reader: Reader) -> Row:
     return {
         "row_id": entry.subject_id,
         "cursor": entry.cursor,
@@ -132,8 +137,8 @@ def row_of(entry: Entry, rights: Rights) -> Row:
         "kind": entry.kind,
         "subjectType": entry.subject_type,
         "subjectId": node_ids.encode(entry.subject_type, entry.subject_id),
-        "before": _values(entry.subject_type, entry.before, rights),
-        "after": _values(entry.subject_type, entry.after, rights),
+        "before": _values(entry.subject_type, entry.before, reader),
+        "after": _values(entry.subject_type, entry.after, reader),
         "cause": {
             "source": entry.source,
             "sisImportId": None if entry.sis_import_id is None else str(entry.sis_import_id),
@@ -143,15 +148,23 @@ def row_of(entry: Entry, rights: Rights) -> Row:
     }
 
 
-def _values(type_name: str, text: str | None, rights: Rights) -> list[Row] | None:
+def _values(type_name: str, text: str | None, reader: Reader) -> list[Row] | None:
     """The fields of a change, without those that may not be seen."""
     if text is None:
         return None
     return [
-        {
-            "field": field,
-            "value": value if value is None or isinstance(value, str) else json.dumps(value),
-        }
-        for field, value in json.loads(text).items()
-        if rights.sees(type_name, field)
+        {"field": value["field"], "value": _shown(value["field"], value["value"], reader)}
+        for value in json.loads(text)
+        if reader.rights.sees(type_name, value["field"])
     ]
+
+
+def _shown(field: str, value: str | None, reader: Reader) -> str | None:
+    """The feed keeps references as our row ids and Canvas ids in their global form (`gateway.changes`)."""
+    if value is None:
+        return None
+    if field == "canvasId":
+        return canvas_ids.to_rest(int(value), reader.shard)
+    if field in REFERENCES:
+        return node_ids.encode(REFERENCES[field], int(value))
+    return moment_text(value) if field.endswith("At") else value

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from gateway import feed
+from gateway.changes import SubjectType
 from gateway.errors import BadRequest
 from gateway.readpath import filters, lookups, node_ids
 from gateway.readpath.provenance import Wanted
-from gateway.readpath.registry import TABLES
 from models.roster import ROSTER_STATES, EnrollmentState
 from resolvers import inputs
 from resolvers.context import Context
@@ -116,8 +116,8 @@ def _type_names(asked: Iterable[str] | None) -> tuple[str, ...] | None:
     if asked is None:
         return None
     for name in (names := tuple(asked)):
-        if name not in TABLES:
-            raise BadRequest(f"Changes are of {', '.join(sorted(TABLES))}, not of {name!r}.")
+        if name not in list(SubjectType):
+            raise BadRequest(f"Changes are of {', '.join(SubjectType)}, not of {name!r}.")
     return names
 
 

@@ -1,12 +1,20 @@
 """The schema, assembled; `schema.graphql` is printed from it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import strawberry
 from graphql import GraphQLObjectType, GraphQLResolveInfo
 from strawberry.schema.config import StrawberryConfig
 
+from gateway.feed import Feed
+from gateway.readpath.connections import Connections
+from gateway.viewer import Viewer
+from resolvers.context import Context
+from resolvers.documents import UseDocument
+from resolvers.masking import Schema
+from resolvers.operations import Graph
 from resolvers.queries import Query
 from resolvers.scalars import SCALARS
 from resolvers.subscriptions import Subscription
@@ -39,10 +47,32 @@ def _reader(name: str) -> Callable[..., Any]:
 
 
 schema = _read_rows_directly(
-    strawberry.Schema(
+    Schema(
         query=Query,
         subscription=Subscription,
         types=[Term],
+        extensions=[UseDocument],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
 )
+
+
+def make_graph(
+    connections: Connections,
+    *,
+    clock: Callable[[], datetime],
+    default_max_age: Callable[[str], timedelta | None],
+) -> Graph:
+    """The graph over a store; `default_max_age` tells each institution's by its slug."""
+    feed = Feed(connections)
+
+    def context(viewer: Viewer, _headers: Mapping[str, str]) -> Context:
+        return Context(
+            viewer=viewer,
+            connections=connections,
+            feed=feed,
+            clock=clock,
+            default_max_age=default_max_age(viewer.institution_slug),
+        )
+
+    return Graph(schema, context)

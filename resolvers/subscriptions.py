@@ -35,7 +35,7 @@ async def _followed(
     async with aclosing(entries):
         async for entry in entries:
             context.renew()
-            yield row_of(entry, context.viewer.rights)
+            yield row_of(entry, context.reader)
 
 
 async def _changes(

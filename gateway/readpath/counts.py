@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from gateway.readpath.connections import Connections
 from gateway.readpath.levels import Listing, conditions
-from gateway.readpath.registry import Reader, Row
+from gateway.readpath.registry import STATE, Reader, Row
 from gateway.readpath.sql import From, Statement
 
 _KEYS = ("type", "role", "state", "section_id")
@@ -33,5 +33,5 @@ def _visible(reader: Reader, rows: From, key: str) -> str:
     if not reader.rights.sees("Enrollment", key.removesuffix("_id")):
         return "null"
     if key == "state":
-        return rows.sql("case when {t}.removed_at is null then {t}.state else 'DELETED' end")
+        return rows.sql(STATE)
     return rows.sql(f"{{t}}.{key}")

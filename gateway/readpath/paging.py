@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from gateway.errors import BadRequest
-from gateway.readpath.registry import Reader
+from gateway.readpath.registry import STATE, Reader
 from gateway.readpath.sql import From
 from gateway.uow import Dialect
 
@@ -65,7 +65,7 @@ ORDERS: dict[str, dict[str, OrderKey]] = {
         "COURSE_NAME": OrderKey("{course}.sort_key", Kind.TEXT, ("Course", "name")),
         "SECTION_NAME": OrderKey("{section}.name", Kind.TEXT, ("Section", "name")),
         "TYPE": OrderKey("{t}.type", Kind.TEXT, ("Enrollment", "type"), nullable=False),
-        "STATE": OrderKey("{t}.state", Kind.TEXT, ("Enrollment", "state"), nullable=False),
+        "STATE": OrderKey(STATE, Kind.TEXT, ("Enrollment", "state"), nullable=False),
         "CREATED_AT": OrderKey("{t}.created_at", Kind.TIME, ("Enrollment", "createdAt")),
         "UPDATED_AT": OrderKey("{t}.updated_at", Kind.TIME, ("Enrollment", "updatedAt")),
         "LAST_ACTIVITY_AT": OrderKey(

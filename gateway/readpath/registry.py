@@ -147,7 +147,8 @@ def _state(table: str = "{t}") -> str:
     return f"case when {table}.removed_at is null then {table}.state else 'DELETED' end"
 
 
-STATE = {"state": Field((_state(),))}
+STATE = _state()
+_STATE = {"state": Field((STATE,))}
 _EFFECTIVE_DATES = tuple(
     f"{{{path}}}.{end}"
     for path in ("t", "section", "course", "course.term")
@@ -157,19 +158,19 @@ _EFFECTIVE_DATES = tuple(
 ACCOUNT = Table(
     type_name="Account",
     name="account",
-    fields=_ids("Account") | STATE | _plain("sis_id", "name"),
+    fields=_ids("Account") | _STATE | _plain("sis_id", "name"),
     links={"parent": Link("Account", "parent_id")},
 )
 TERM = Table(
     type_name="Term",
     name="term",
-    fields=_ids("Term") | STATE | _plain("sis_id", "name", "start_at", "end_at"),
+    fields=_ids("Term") | _STATE | _plain("sis_id", "name", "start_at", "end_at"),
 )
 COURSE = Table(
     type_name="Course",
     name="course",
     fields=_ids("Course")
-    | STATE
+    | _STATE
     | _plain("sis_id", "integration_id", "uuid", "lti_context_id", "name", "course_code")
     | _plain("start_at", "end_at", "time_zone"),
     links={"account": Link("Account", "account_id"), "term": Link("Term", "term_id")},
@@ -178,7 +179,7 @@ SECTION = Table(
     type_name="Section",
     name="section",
     fields=_ids("Section")
-    | STATE
+    | _STATE
     | _plain("sis_id", "integration_id", "name", "start_at", "end_at"),
     links={
         "course": Link("Course", "course_id"),
@@ -190,7 +191,7 @@ USER = Table(
     type_name="User",
     name="person",
     fields=_ids("User")
-    | STATE
+    | _STATE
     | _plain("uuid")
     | _plain("name", "sortable_name", "short_name", group="{t}.name_source")
     | _plain("given_name", "family_name", "pronouns", group="{t}.name_source")
@@ -201,14 +202,14 @@ ENROLLMENT = Table(
     type_name="Enrollment",
     name="enrollment",
     fields=_ids("Enrollment")
-    | STATE
+    | _STATE
     | _plain("type", "role")
     | {
         "roleId": Field(("{t}.role_id",), _text),
         "limitPrivilegesToCourseSection": Field(("{t}.limit_to_section",), _flag),
         "provenance": Field(
             (
-                _state(),
+                STATE,
                 "{t}.missing_since",
                 *(f"{{t}}.{group}_{word}" for group in GROUPS for word in ("source", "as_of")),
             ),
@@ -216,7 +217,7 @@ ENROLLMENT = Table(
         ),
         "effectiveState": Field(
             (
-                _state(),
+                STATE,
                 "{t}.type",
                 _state("{course}"),
                 "case when {section}.removed_at is not null or {section}.state = 'DELETED' then 1 end",

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from gateway.feed import Feed
-from gateway.readpath.connections import Connections, Record, open_connections
+from gateway.readpath.connections import Connections, open_connections
 from gateway.uow import Database, Dialect
 from gateway.viewer import Rights, Scope
 from resolvers.context import Context
 from resolvers.schema import schema
 from tests.factories import NOW, School
+from tests.scoped import unscoped
 
 
 class Watched:
@@ -26,6 +27,9 @@ class Watched:
     async def fetch(self, sql: str, values: Any = ()) -> Any:
         self.statements.append((sql, values))
         return await self._inner.fetch(sql, values)
+
+    def usage(self) -> dict[str, int]:
+        return self._inner.usage()
 
     async def close(self) -> None:
         await self._inner.close()
@@ -89,4 +93,6 @@ async def school(database: Database) -> School:
 @pytest.fixture
 async def graph(school: School) -> AsyncIterator[Graph]:
     async with open_connections(school.database.url) as connections:
-        yield Graph(school, Watched(connections))
+        watched = Watched(connections)
+        yield Graph(school, watched)
+    assert [] == [sql for sql, _ in watched.statements if unscoped(sql)]
