@@ -10,6 +10,8 @@ from tortoise import fields
 from tortoise.indexes import Index
 from tortoise.models import Model
 
+from models.columns import ByteOrderedText
+
 
 def row_id() -> fields.BigIntField:
     return fields.BigIntField(primary_key=True, generated=True)
@@ -87,7 +89,7 @@ class Course(Model):
     time_zone = fields.CharField(max_length=64, null=True)
     account_id = fields.BigIntField(null=True)
     term_id = fields.BigIntField(null=True)
-    sort_key = fields.TextField()
+    sort_key = ByteOrderedText()
     search_key = fields.TextField()
     source = fields.CharField(max_length=16)
     as_of = fields.DatetimeField()
@@ -104,6 +106,7 @@ class Course(Model):
             Index(fields=("institution_id", "account_id", "id"), name="course_account"),
             Index(fields=("institution_id", "term_id", "id"), name="course_term"),
             Index(fields=("institution_id", "id"), name="course_page"),
+            Index(fields=("institution_id", "sort_key", "id"), name="course_name"),
         )
 
 
@@ -156,7 +159,7 @@ class Person(Model):
     pronouns = fields.TextField(null=True)
     email = fields.TextField(null=True)
     avatar_url = fields.TextField(null=True)
-    sort_key = fields.TextField()
+    sort_key = ByteOrderedText()
     search_key = fields.TextField()
     name_source = fields.CharField(max_length=16, null=True)
     name_as_of = fields.DatetimeField(null=True)
@@ -171,7 +174,10 @@ class Person(Model):
     class Meta:
         table = "person"
         unique_together = (("institution_id", "canvas_id"),)
-        indexes = (Index(fields=("institution_id", "id"), name="person_page"),)
+        indexes = (
+            Index(fields=("institution_id", "id"), name="person_page"),
+            Index(fields=("institution_id", "sort_key", "id"), name="person_name"),
+        )
 
 
 # One identifier ever seen for a person.
@@ -409,3 +415,141 @@ class ServiceToken(Model):
     class Meta:
         table = "service_token"
         indexes = (Index(fields=("institution_id",), name="service_token_institution"),)
+
+
+# A login on its way: what was asked of the platform, found again by the state that comes back, once.
+#
+# `state_digest` is the SHA-256 of the state; `jwks_url` tells two platforms apart that share issuer and client id.
+class LtiLogin(Model):
+    id = row_id()
+    state_digest = fields.CharField(max_length=64, unique=True)
+    nonce = fields.CharField(max_length=64)
+    issuer = fields.CharField(max_length=255)
+    client_id = fields.CharField(max_length=255)
+    jwks_url = fields.CharField(max_length=1024)
+    deployment_id = fields.CharField(max_length=255, null=True)
+    target = fields.CharField(max_length=1024, null=True)
+    storage_target = fields.CharField(max_length=255, null=True)
+    expires_at = fields.DatetimeField()
+
+    class Meta:
+        table = "lti_login"
+        indexes = (Index(fields=("expires_at",), name="lti_login_expiry"),)
+
+
+# A nonce that a launch has used; `scope` is the platform's registration or consumer key.
+class LtiNonce(Model):
+    id = row_id()
+    scope = fields.CharField(max_length=512)
+    digest = fields.CharField(max_length=64)
+    expires_at = fields.DatetimeField()
+
+    class Meta:
+        table = "lti_nonce"
+        unique_together = (("scope", "digest"),)
+        indexes = (Index(fields=("expires_at",), name="lti_nonce_expiry"),)
+
+
+# A signing key of ours: one a period, so that two processes cannot both make it. `sealed` is its private JWK.
+class LtiKey(Model):
+    id = row_id()
+    period = fields.IntField(unique=True)
+    kid = fields.CharField(max_length=64)
+    sealed = fields.TextField()
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "lti_key"
+
+
+# A platform that registered us by itself (dynamic registration), beside those of the configuration.
+class LtiRegistration(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    issuer = fields.CharField(max_length=255)
+    client_id = fields.CharField(max_length=255)
+    auth_url = fields.CharField(max_length=1024)
+    token_url = fields.CharField(max_length=1024)
+    jwks_url = fields.CharField(max_length=1024)
+    platform_guid = fields.CharField(max_length=255, null=True)
+    registered_at = fields.DatetimeField()
+
+    class Meta:
+        table = "lti_registration"
+        unique_together = (("institution_id", "issuer", "client_id"),)
+
+
+# An installation of the tool that launched without being configured: refused until an operator accepts it.
+class LtiDeployment(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    issuer = fields.CharField(max_length=255)
+    client_id = fields.CharField(max_length=255)
+    deployment_id = fields.CharField(max_length=255)
+    platform_guid = fields.CharField(max_length=255, null=True)
+    platform_name = fields.TextField(null=True)
+    first_seen_at = fields.DatetimeField()
+    last_seen_at = fields.DatetimeField()
+    accepted_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "lti_deployment"
+        unique_together = (("institution_id", "issuer", "client_id", "deployment_id"),)
+
+
+# Where a course was launched from, and where its roster can be asked for over LTI.
+class LtiContext(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    issuer = fields.CharField(max_length=255)
+    client_id = fields.CharField(max_length=255)
+    context_id = fields.CharField(max_length=255)
+    deployment_id = fields.CharField(max_length=255)
+    course_id = fields.BigIntField()
+    memberships_url = fields.TextField(null=True)
+    resource_link_id = fields.CharField(max_length=255, null=True)
+    launched_at = fields.DatetimeField()
+
+    class Meta:
+        table = "lti_context"
+        unique_together = (("institution_id", "issuer", "client_id", "context_id"),)
+        indexes = (Index(fields=("institution_id", "course_id"), name="lti_context_course"),)
+
+
+# A launched person at work: who, where, with which roles. Its secrets are `SessionSecret`s.
+#
+# `types` and `shown` are words joined by spaces: enrollment types that the launch's roles mean in `course_id`, and what
+# the privacy level let through (name, email, picture, sis). `real_user`: the Canvas id of whoever acts as this person.
+class LaunchSession(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    person_id = fields.BigIntField(null=True)
+    course_id = fields.BigIntField(null=True)
+    account_canvas_id = fields.BigIntField(null=True)
+    types = fields.CharField(max_length=128)
+    roles = fields.TextField()
+    shown = fields.CharField(max_length=64)
+    real_user = fields.CharField(max_length=64, null=True)
+    platform_origin = fields.CharField(max_length=255, null=True)
+    started_at = fields.DatetimeField()
+    expires_at = fields.DatetimeField()
+    ended_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "launch_session"
+        indexes = (Index(fields=("institution_id", "person_id"), name="launch_session_person"),)
+
+
+# What opens a session: a cookie, a code for a host product (once), or the token it was exchanged for.
+class SessionSecret(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    session_id = fields.BigIntField()
+    kind = fields.CharField(max_length=8)
+    digest = fields.CharField(max_length=64, unique=True)
+    host = fields.CharField(max_length=255, null=True)
+    expires_at = fields.DatetimeField()
+
+    class Meta:
+        table = "session_secret"
+        indexes = (Index(fields=("institution_id", "session_id"), name="session_secret_session"),)
