@@ -7,7 +7,7 @@ whose clocks differ agree.
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 from redis.asyncio import Redis
@@ -55,13 +55,13 @@ class SharedBuckets:
                 before = (
                     Bucket(at=now)
                     if stored is None
-                    else msgspec.msgpack.decode(stored, type=Bucket)
+                    else msgspec.msgpack.decode(cast("bytes", stored), type=Bucket)
                 )
                 after, result = step(before, now)
                 if after == before:
-                    await pipe.unwatch()
+                    await pipe.unwatch()  # type: ignore[no-untyped-call]  # redis-py's own gap
                     return result
-                pipe.multi()
+                pipe.multi()  # type: ignore[no-untyped-call]  # redis-py's own gap
                 pipe.set(name, msgspec.msgpack.encode(after), ex=_KEPT_SECONDS)
                 try:
                     await pipe.execute()
