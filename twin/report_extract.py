@@ -74,7 +74,7 @@ class Extract:
         return at.astimezone(self.zone).isoformat(timespec="seconds").replace("+00:00", "Z")
 
     def login(self, user_id: int | None) -> Pseudonym | None:
-        """Choose the user's best login: with a SIS id first, then by name, then by position."""
+        """Choose the user's best login: active and with a SIS id first, then by its name."""
         if user_id is None:
             return None
         if user_id not in self._logins:
@@ -103,5 +103,6 @@ class Extract:
         return admin.account_id in self.accounts and admin.workflow_state != "deleted"
 
 
-def _preference(login: Pseudonym) -> tuple[bool, str, int, int]:
-    return (login.sis_user_id is None, login.unique_id.lower(), login.position, login.id)
+def _preference(login: Pseudonym) -> tuple[bool, bool, str, int]:
+    inactive = login.workflow_state != "active"
+    return (inactive, login.sis_user_id is None, login.unique_id.lower(), login.position)

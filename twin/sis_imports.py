@@ -124,6 +124,8 @@ def restore_states(call: Call) -> Response:
     )
     if restriction.undelete_only and restriction.unconclude_only:
         raise errors.message("cannot set both undelete_only and unconclude_only")
+    if not batch.ended:
+        raise errors.message("cannot restore an import that has not ended")
     progresses: Progresses = call.request.app.state.progresses
     progress = progresses.start(
         "sis_batch_state_restore", "SisBatch", batch.id, call.user.id, call.now

@@ -437,3 +437,13 @@ async def test_a_restricted_restore_is_partial(twin: Twin, row: str) -> None:
     both = {"undelete_only": True, "unconclude_only": True}
     refused = await twin.send("PUT", f"{IMPORTS}/{batch['id']}/restore_states", json=both)
     assert refused.status_code == 400
+
+
+async def test_an_import_that_has_not_ended_cannot_be_restored(twin: Twin, row: str) -> None:
+    batch = await send(twin, f"{HEADER}\n{row}\n")
+
+    refused = await twin.send("PUT", f"{IMPORTS}/{batch['id']}/restore_states")
+
+    assert refused.status_code == 400
+    twin.clock.advance(timedelta(minutes=1))
+    assert (await show(twin, batch))["workflow_state"] == "imported"
