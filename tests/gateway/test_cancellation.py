@@ -21,6 +21,7 @@ from tortoise.transactions import in_transaction  # noqa: TID251  the bare form 
 from gateway import shield
 from gateway.http.client import Client
 from gateway.http.client import Request as OutboundRequest
+from gateway.readpath.connections import open_connections
 from gateway.store import schema
 from gateway.uow import Database, Transaction
 from tests.served import served
@@ -79,6 +80,15 @@ async def survives(
         if not await answers(question, patience):
             return False
     return True
+
+
+def in_parallel(work: Work, count: int) -> Work:
+    """`count` at once, all cancelled with the first: what a failing field does to its siblings."""
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(work() for _ in range(count)))
+
+    return all_of_them
 
 
 # The database
@@ -181,6 +191,19 @@ async def test_a_cancelled_read_leaves_the_database_answering(table: Database) -
     assert await survives(lambda: pairs(table), lambda: pairs(table), times=2)
 
 
+async def test_cancelled_reads_leave_their_own_connections_answering(table: Database) -> None:
+    """More at a time than there are connections."""
+    async with open_connections(table.url, size=2) as connections:
+
+        async def read() -> None:
+            assert [(0,)] == [
+                tuple(row) for row in await connections.fetch("select count(*) from probe")
+            ]
+
+        assert await survives(in_parallel(read, 6), read, times=2)
+        assert 0 == connections.usage()["busy"]
+
+
 async def test_cancelled_migrations_leave_a_database_that_migrates(database_url: str) -> None:
     async with Database.open(database_url) as database:
         for steps in range(0, 120, 12):
@@ -221,15 +244,6 @@ async def long_text(_request: Request) -> PlainTextResponse:
 def server() -> Iterator[str]:
     with served(Starlette(routes=[Route("/", long_text)])) as url:
         yield url
-
-
-def in_parallel(work: Work, count: int) -> Work:
-    """`count` at once, all cancelled with the first: what a failing field does to its siblings."""
-
-    async def all_of_them() -> None:
-        await asyncio.gather(*(work() for _ in range(count)))
-
-    return all_of_them
 
 
 async def test_cancelled_requests_leave_the_client_sending(server: str) -> None:
