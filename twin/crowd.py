@@ -253,8 +253,8 @@ class Crowd:
         )
 
     def _crosslist_some(self, courses: list[Course]) -> None:
-        """In each dozen courses one section has moved to the next course."""
-        for origin, target in zip(courses[3::12], courses[4::12], strict=False):
+        """Here and there a section of a course has moved to the next one."""
+        for origin, target in zip(courses[3::11], courses[4::11], strict=False):
             sections = self.school.sections_of_course.of(origin.id)
             if len(sections) > 1:
                 crosslist(self.school, sections[-1], target)
