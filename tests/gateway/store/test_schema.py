@@ -157,7 +157,7 @@ def _a_row_in_each_table(columns: list[Row]) -> Any:
     async def fill(tx: Transaction) -> None:
         for table, details in required.items():
             names = ", ".join(f'"{name}"' for name in details)
-            values = ", ".join(_made_up(detail.lower()) for detail in details.values())
+            values = ", ".join(_made_up(detail.lower().split()[0]) for detail in details.values())
             await tx.run(f'insert into "{table}" ({names}) values ({values})')
 
     return fill
