@@ -125,7 +125,9 @@ class Documents:
         try:
             return parse(text, max_tokens=self._limits.tokens)
         except GraphQLSyntaxError as error:
-            raise Refused(_coded(error, _syntax_code(error))) from error
+            # not as a GraphQLSyntaxError: for one of those Strawberry closes the whole WebSocket
+            plain = GraphQLError(error.message, source=error.source, positions=error.positions)
+            raise Refused(_coded(plain, _syntax_code(error))) from error
 
 
 class UseDocument(SchemaExtension):

@@ -33,7 +33,6 @@ Authenticate = Callable[[Mapping[str, str]], Awaitable[Viewer]]
 Page = Callable[[Request], Response]
 
 _CREDENTIALS = ("authorization", "roster-act-as")
-_RECHECK_SECONDS = 5.0
 _CHALLENGE = {"www-authenticate": 'Bearer realm="roster"'}
 
 
@@ -79,6 +78,7 @@ class Endpoint(GraphQL[Connection, None]):
         *,
         authenticate: Authenticate,
         page: Page | None = None,
+        recheck_seconds: float = 5.0,
     ) -> None:
         super().__init__(
             _Streams(self),  # type: ignore[arg-type]  # the handler calls nothing but `stream`
@@ -90,6 +90,7 @@ class Endpoint(GraphQL[Connection, None]):
         self._operations = operations
         self._authenticate = authenticate
         self._page = page
+        self._recheck_seconds = recheck_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -161,7 +162,7 @@ class Endpoint(GraphQL[Connection, None]):
 
         async def wait() -> None:
             while True:
-                await asyncio.sleep(_RECHECK_SECONDS)
+                await asyncio.sleep(self._recheck_seconds)
                 try:
                     await self._authenticate(credentials)
                 except PublicError:

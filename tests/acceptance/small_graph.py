@@ -1,6 +1,7 @@
 """A small graph for the server's own tests: fields that answer, fail, dawdle and stream on demand."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 
@@ -16,8 +17,10 @@ from resolvers.documents import Operation, UseDocument
 from resolvers.masking import Schema
 from resolvers.operations import Graph
 
-closed: list[str] = []
-"""Names of the streams whose `finally` ran."""
+_log = logging.getLogger(__name__)
+
+open_ticks: set[str] = set()
+"""Names of the `ticks` streams whose `finally` has not run yet."""
 
 
 @dataclass(eq=False)
@@ -75,6 +78,10 @@ class Query:
         raise GraphQLError("not like this")
 
     @strawberry.field
+    def open_ticks(self) -> int:
+        return len(open_ticks)
+
+    @strawberry.field
     async def slow(self, seconds: float) -> str:
         await asyncio.sleep(seconds)
         return "done"
@@ -101,12 +108,14 @@ class Subscription:
     @strawberry.subscription
     async def ticks(self, info: Info, name: str = "ticks") -> AsyncGenerator[int, None]:
         """One number at once, then silence; reads the database when it is closed."""
+        open_ticks.add(name)
         try:
             yield 1
             await asyncio.Event().wait()
         finally:
             await info.context.database.rows("select 1 as one")
-            closed.append(name)
+            open_ticks.discard(name)
+            _log.info("closed %s", name)
 
     @strawberry.subscription
     async def failing(self) -> AsyncGenerator[int, None]:
