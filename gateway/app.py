@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypedDict
 
 from starlette.applications import Starlette
@@ -24,6 +24,7 @@ from gateway.uow import Database
 from resolvers.http import Endpoint
 from resolvers.limits import Limits
 from resolvers.operations import Graph, Operations
+from resolvers.schema import make_graph as make_roster_graph
 
 _ROUTES = frozenset({"/graphql", "/healthz", "/readyz", "/metrics"})
 _CORS_HEADERS = ["authorization", "content-type", "cache-control", "roster-act-as", "x-request-id"]
@@ -52,6 +53,16 @@ MakeGraph = Callable[[Parts], Graph]
 
 def now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251  the clock that everything else is handed
+
+
+def roster_graph(parts: Parts) -> Graph:
+    """The graph that the gateway serves."""
+
+    def default_max_age(slug: str) -> timedelta | None:
+        institution = parts.settings.institution(slug)
+        return institution.default_max_age if institution else None
+
+    return make_roster_graph(parts.connections, clock=parts.clock, default_max_age=default_max_age)
 
 
 def create_app(

@@ -50,11 +50,7 @@ def parser() -> argparse.ArgumentParser:
     _add_token(commands.add_parser("token", help="make, list and revoke service tokens"))
     _command(commands, "migrate", "make the database or bring it up to date", "migrate")
     _command(commands, "schema", "print the graph's SDL", "schema", configured=False)
-    _add_demo(
-        _command(
-            commands, "demo", "a demo school, its graph and GraphiQL", "demo", configured=False
-        )
-    )
+    _add_demo(_described(commands, "demo", "show a demo school in GraphiQL"))
     twin: _Command = commands.add_parser("twin", help="a Canvas to try things on")
     twin.learn = _learn_twin
     return root
@@ -64,9 +60,7 @@ def _command(
     commands: Any, name: str, help_text: str, function: str, *, configured: bool = True
 ) -> argparse.ArgumentParser:
     """The subcommand `name`, carried out by a function of `gateway.commands`."""
-    made: argparse.ArgumentParser = commands.add_parser(
-        name, help=help_text, description=help_text[0].upper() + help_text[1:] + "."
-    )
+    made = _described(commands, name, help_text)
     if configured:  # given before the subcommand it is there already, and must not be overwritten
         made.add_argument(
             "--config",
@@ -75,6 +69,12 @@ def _command(
             help="the configuration; else ROSTER_CONFIG",
         )
     made.set_defaults(run=_run, function=function)
+    return made
+
+
+def _described(commands: Any, name: str, help_text: str) -> argparse.ArgumentParser:
+    sentence = f"{help_text[0].upper()}{help_text[1:]}."
+    made: argparse.ArgumentParser = commands.add_parser(name, help=help_text, description=sentence)
     return made
 
 
@@ -113,6 +113,7 @@ def _add_token(token: argparse.ArgumentParser) -> None:
 def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--dir", default=".run", help="where the demo keeps its files (.run)")
     demo.add_argument("--port", type=int, default=8000, help="port of the gateway (8000)")
+    demo.set_defaults(run=_run_demo)
 
 
 def _add_institution(command: argparse.ArgumentParser) -> None:
@@ -132,6 +133,12 @@ def _run(options: argparse.Namespace) -> None:
     from gateway import commands  # noqa: PLC0415  the database and the server hang on it
 
     getattr(commands, options.function)(options)
+
+
+def _run_demo(options: argparse.Namespace) -> None:
+    from gateway import demo  # noqa: PLC0415  as above, and the twin
+
+    demo.run(options)
 
 
 def _positive(text: str) -> int:

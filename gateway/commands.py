@@ -1,10 +1,12 @@
 """What each command of `roster` does (`gateway.cli` has the words)."""
 
 import asyncio
+import sys
 from argparse import Namespace
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from gateway import settings
 from gateway.errors import RosterError, UsageError
@@ -26,6 +28,40 @@ def migrate(options: Namespace) -> None:
             print(f"applied {', '.join(missing)}" if missing else "already up to date")
 
     asyncio.run(work())
+
+
+def serve(options: Namespace) -> None:
+    from gateway import server  # noqa: PLC0415  the graph hangs on it, which other commands do without
+    from gateway.app import roster_graph  # noqa: PLC0415  as above
+
+    server.serve(
+        _settings(options),
+        make_graph=roster_graph,
+        host=options.host,
+        port=options.port,
+        workers=options.workers,
+    )
+
+
+def import_file(options: Namespace) -> None:
+    from gateway import terminal  # noqa: PLC0415  polars hangs on it
+    from gateway.sync.importer import import_report  # noqa: PLC0415  as above
+    from gateway.sync.job import Guard  # noqa: PLC0415  as above
+
+    configured = _chosen(_settings(options), options.institution)
+    guard = Guard(share=configured.shrink_guard, least=configured.shrink_guard_min)
+
+    async def work(database: Database, institution: Institution) -> None:
+        line = terminal.ProgressLine(sys.stderr)
+        try:
+            summary = await import_report(
+                database, institution, Path(options.file), clock=_now, guard=guard, progress=line
+            )
+        finally:
+            line.end()
+        print("\n".join(terminal.described(summary)))
+
+    _for_institution(options, work)
 
 
 def schema(_options: Namespace) -> None:

@@ -72,5 +72,5 @@ def _notes(summary: Summary) -> Iterator[str]:
 
 def _of_file(file: FileSummary) -> Iterator[str]:
     if file.mentioned:
-        yield f"{file.file}: {file.mentioned:,} things are known by their id alone, from rows that refer to them"
+        yield f"{file.file}: known by id alone, from rows that refer to them: {file.mentioned:,}"
     yield from (f"{file.file}: {note}" for note in file.notes)

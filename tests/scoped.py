@@ -9,8 +9,10 @@ from models import tables
 ROSTER_TABLES = {
     model._meta.db_table
     for model in vars(tables).values()
-    if isinstance(model, type) and issubclass(model, Model) and model is not Model
-} - {"institution"}  # which is the scope itself
+    if isinstance(model, type)
+    and issubclass(model, Model)
+    and "institution_id" in model._meta.fields_map
+}
 
 _WORDS = "on|where|set|left|right|inner|cross|join|group|order|limit|union|using|values|returning|natural|select|as"
 _NAMED = re.compile(

@@ -81,7 +81,7 @@ enrollments.csv           5           0           1           2           3     
 total                 1,205       1,198           1           2           3           2           4
 
 nothing was removed
-enrollments.csv: 6 things are known by their id alone, from rows that refer to them
+enrollments.csv: known by id alone, from rows that refer to them: 6
 enrollments.csv: two columns are new to us
 set aside: users.csv, line 12: no id
 set aside: 1 more, which the sync run keeps""".splitlines()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.feed import Feed
+from gateway.readpath import node_ids
 from gateway.readpath.connections import Connections, open_connections
 from gateway.uow import Database, Dialect
 from gateway.viewer import Rights, Scope
@@ -42,6 +43,9 @@ class Graph:
         self.school = school
         self.connections = connections
         self.feed = Feed(connections, interval=0.02)
+
+    def node_id(self, type_name: str, row_id: int) -> str:
+        return node_ids.encode(type_name, row_id)
 
     def context(
         self, *scopes: Scope, rights: Rights | None = None, max_age: timedelta | None = None
