@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import gc
 import socket
 import sys
 import typing
@@ -59,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
         except ValueError as problem:
             return _fail(str(problem), 2)
         app = create_twin(options)
+        gc.freeze()  # the school stays; the collector need not walk it
         server_for(app, lambda: sys.stdout.write(_greeting(app))).run(sockets=[listener])
     return 0
 

@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.twin.conftest import MakeTwin, Twin
+from tests.twin.conftest import Twin
 
-NO_ROUTE = {"errors": [{"message": "An error occurred.", "error_code": "not_found"}]}
 NOT_FOUND = {"errors": [{"message": "The specified resource does not exist."}]}
 USERS = "/api/v1/accounts/1/users"
 
@@ -412,62 +411,3 @@ async def test_sis_ids_are_ignored_without_manage_sis(twin: Twin) -> None:
 
     assert (200, None) == (made.status_code, made.json()["sis_user_id"])
     assert 404 == (await twin.get("/api/v1/users/sis_user_id:N-1")).status_code
-
-
-async def test_token_problems_carry_a_challenge(twin: Twin) -> None:
-    """None at all, unknown, expired, suspended, key off: 401 with WWW-Authenticate."""
-    challenge = 'Bearer realm="canvas-lms"'
-    none = await twin.client.get("/api/v1/courses")
-    unknown = await twin.client.get("/api/v1/courses", headers={"Authorization": "Bearer 1~x"})
-    suspended = await twin.get("/api/v1/courses", "suspended")
-    token = twin.school.tokens_of_user.of(twin.cast.people["student"].id)[0]
-    twin.school.update(token, expires_at=twin.clock.now())
-    expired = await twin.get("/api/v1/courses", "student")
-    key = twin.school.developer_keys[token.developer_key_id]
-    twin.school.update(key, workflow_state="inactive")
-    off = await twin.get("/api/v1/courses")
-
-    assert {
-        "status": "unauthenticated",
-        "errors": [{"message": "user authorization required"}],
-    } == none.json()
-    for response in (unknown, suspended, expired, off):
-        assert {"errors": [{"message": "Invalid access token."}]} == response.json()
-    for response in (none, unknown, suspended, expired, off):
-        assert (401, challenge) == (response.status_code, response.headers["WWW-Authenticate"])
-
-
-async def test_scopes_are_enforced_when_the_key_says_so(twin: Twin) -> None:
-    """By verb and route; a scoped key also loses its includes but `uuid`."""
-    token = twin.school.tokens_of_user.of(twin.cast.people["teacher"].id)[0]
-    key = twin.school.developer_keys[token.developer_key_id]
-    twin.school.update(key, require_scopes=True, allow_includes=False)
-    twin.school.update(token, scopes=("url:GET|/api/v1/courses/:course_id/users",))
-    allowed = await twin.get(people_path(twin), "teacher", include=["enrollments", "uuid"])
-    other = await twin.get("/api/v1/courses", "teacher")
-
-    assert 200 == allowed.status_code
-    assert {"email", "uuid"} <= allowed.json()[0].keys()
-    assert "enrollments" not in allowed.json()[0]
-    assert 401 == other.status_code
-    assert {"errors": [{"message": "Insufficient scopes on access token."}]} == other.json()
-    assert "WWW-Authenticate" not in other.headers
-
-
-async def test_unknown_routes_and_methods_are_not_found(twin: Twin) -> None:
-    """With the framework's body."""
-    route = await twin.get("/api/v1/nothing")
-    method = await twin.send("PUT", "/api/v1/courses")
-
-    assert (404, NO_ROUTE) == (route.status_code, route.json())
-    assert (404, NO_ROUTE) == (method.status_code, method.json())
-
-
-async def test_no_user_agent_no_answer(make_twin: MakeTwin) -> None:
-    """Hosted Canvas refuses before anything else; others do not care."""
-    strict, lenient = make_twin(), make_twin(require_user_agent=False)
-    refused = await strict.get("/api/v1/courses", headers={"User-Agent": ""})
-    served = await lenient.get("/api/v1/courses", headers={"User-Agent": ""})
-
-    assert (403, "Forbidden") == (refused.status_code, refused.json()["error"])
-    assert 200 == served.status_code

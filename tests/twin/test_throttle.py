@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import re
 from datetime import timedelta
 
 import httpx
@@ -116,6 +117,7 @@ async def test_errors_cost_and_show_the_headers_too(twin: Twin) -> None:
     assert 404 == missing.status_code
     assert float(missing.headers["X-Request-Cost"]) > 0
     assert remaining(missing) < 600
+    assert re.fullmatch(r"u=[\d.]+;d=[\d.]+;", missing.headers["X-Canvas-Meta"])
 
 
 def scope(**headers: str) -> dict[str, object]:

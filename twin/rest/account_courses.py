@@ -12,9 +12,10 @@ from twin.paging import ordinal
 from twin.params import parse_time
 from twin.permissions import account_rights
 from twin.records import Account, Course
-from twin.rest.accounts import account_in_path, account_tree, courses_below, demand
+from twin.rest.accounts import account_tree, courses_below, demand
 from twin.rest.course_json import course_json, is_concluded
 from twin.rest.courses import STATE_WORDS, TYPE_WORDS
+from twin.rest.paths import account_in_path
 
 INCLUDES = (
     "syllabus_body",

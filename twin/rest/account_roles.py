@@ -10,7 +10,8 @@ from twin.call import Call, api, iso
 from twin.paging import ordinal
 from twin.permissions import DEFAULTS, ROLE_PERMISSIONS, account_chain, role_permissions
 from twin.records import Account, AccountUser, Role
-from twin.rest.accounts import account_in_path, demand
+from twin.rest.accounts import demand
+from twin.rest.paths import account_in_path
 from twin.rest.render import user_json
 
 

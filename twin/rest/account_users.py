@@ -13,8 +13,9 @@ from twin.paging import bookmarked, ordinal
 from twin.params import Params
 from twin.permissions import Rights, account_rights, root_rights
 from twin.records import Account, Pseudonym, User
-from twin.rest.accounts import account_in_path, account_tree, demand
+from twin.rest.accounts import account_tree, demand
 from twin.rest.course_people import TYPE_WORDS
+from twin.rest.paths import account_in_path
 from twin.rest.render import email_of, login_of, user_json
 from twin.school import School
 

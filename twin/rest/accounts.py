@@ -5,22 +5,15 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from twin import errors, ids
+from twin import errors
 from twin.call import Call, api
 from twin.paging import bookmarked, ordinal
 from twin.permissions import ACCOUNT_PERMISSIONS, account_rights, root_rights
 from twin.records import TEACHER_LIKE, Account, Course
+from twin.rest.paths import account_in_path
 from twin.school import School
 
 ANY_COURSE_MANAGER = frozenset({"manage_courses", "manage_courses_admin", "create_courses"})
-
-
-def account_in_path(call: Call, name: str = "account_id") -> Account:
-    """The account of the path, a deleted one being not found."""
-    account = ids.found(ids.find_account(call.school, call.path[name]))
-    if account.workflow_state == "deleted":
-        raise errors.NotFound
-    return account
 
 
 def demand(call: Call, account: Account, *permissions: str) -> None:

@@ -26,8 +26,8 @@ from twin.rest.course_people import (
     searched,
     visible,
 )
-from twin.rest.courses import course_in_path
 from twin.rest.enrollment_json import EnrollmentJson
+from twin.rest.paths import course_in_path
 from twin.rest.render import user_json
 
 INCLUDES = ("avatar_url", "bio", "custom_links", "uuid", "group_ids")

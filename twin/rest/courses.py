@@ -16,6 +16,7 @@ from twin.paging import ordinal
 from twin.permissions import COURSE_PERMISSIONS, course_rights, own_enrollments, root_rights
 from twin.records import COURSE_TYPES, TEACHER_LIKE, Course, Enrollment, User
 from twin.rest.course_json import SHORT_TYPES, course_json
+from twin.rest.paths import course_in_path, user_in_path
 
 LIST_INCLUDES = (
     "needs_grading_count",
@@ -45,13 +46,6 @@ DATE_STATES = {
     "completed": {"completed"},
 }
 TYPE_WORDS = {word: kind for kind, word in SHORT_TYPES.items() if kind in COURSE_TYPES}
-
-
-def course_in_path(call: Call, name: str = "course_id", *, deleted: bool = False) -> Course:
-    course = ids.found(ids.find_course(call.school, call.path[name]))
-    if course.workflow_state == "deleted" and not deleted:
-        raise errors.NotFound
-    return course
 
 
 def show_course(call: Call) -> Response:
@@ -87,7 +81,7 @@ def list_own(call: Call) -> Response:
 
 def list_of_user(call: Call) -> Response:
     """Somebody else's only for who manages logins or observes the person."""
-    user = ids.found(ids.find_user(call.school, call.path["user_id"], call.user))
+    user = user_in_path(call)
     if user is not call.user and not _may_read(call, user):
         raise errors.Unauthorized
     return _listed(call, user)

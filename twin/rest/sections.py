@@ -5,7 +5,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from twin import changes, errors, ids, making
+from twin import changes, errors, making
 from twin.call import Call, api, iso
 from twin.paging import ordinal
 from twin.params import Params
@@ -20,19 +20,11 @@ from twin.rest.course_people import (
     searched,
     visible,
 )
-from twin.rest.courses import course_in_path
+from twin.rest.paths import course_in_path, section_in_path
 from twin.rest.render import user_json
 
 INCLUDES = ("students", "avatar_url", "enrollments", "total_students", "user_count", "permissions")
 SIS_FIELDS = {"sis_section_id": "sis_source_id", "integration_id": "integration_id"}
-
-
-def section_in_path(call: Call, name: str = "id") -> Section:
-    section = ids.found(ids.find_section(call.school, call.path[name]))
-    course = call.school.courses[section.course_id]
-    if "deleted" in {section.workflow_state, course.workflow_state}:
-        raise errors.NotFound
-    return section
 
 
 def list_sections(call: Call) -> Response:
@@ -54,7 +46,7 @@ def list_sections(call: Call) -> Response:
 
 
 def show_section(call: Call) -> Response:
-    section = section_in_path(call)
+    section = section_in_path(call, "id")
     if "course_id" in call.path and course_in_path(call).id != section.course_id:
         raise errors.NotFound
     includes = _readable(call, call.school.courses[section.course_id])
@@ -122,7 +114,7 @@ def _included(
 
 
 def list_users(call: Call) -> Response:
-    section = section_in_path(call)
+    section = section_in_path(call, "id")
     course = call.school.courses[section.course_id]
     rights = demand_roster(call, course)
     hidden = {"rejected", "completed"}
@@ -156,7 +148,7 @@ def create_section(call: Call) -> Response:
 
 def update_section(call: Call) -> Response:
     """SIS ids without `manage_sis` refuse the whole change."""
-    section = section_in_path(call)
+    section = section_in_path(call, "id")
     _demand_management(call, call.school.courses[section.course_id])
     form = call.params.group("course_section")
     fields = _fields(form)
@@ -188,7 +180,7 @@ def _sis_fields(form: Params) -> dict[str, Any]:
 
 
 def delete_section(call: Call) -> Response:
-    section = section_in_path(call)
+    section = section_in_path(call, "id")
     _demand_management(call, call.school.courses[section.course_id])
     rows = call.school.enrollments_of_section.of(section.id)
     if any(row.workflow_state not in {"deleted", "rejected"} for row in rows):
@@ -198,7 +190,7 @@ def delete_section(call: Call) -> Response:
 
 
 def crosslist(call: Call) -> Response:
-    section = section_in_path(call)
+    section = section_in_path(call, "id")
     course = course_in_path(call, "new_course_id")
     _demand_management(call, call.school.courses[section.course_id])
     _demand_management(call, course)
@@ -207,7 +199,7 @@ def crosslist(call: Call) -> Response:
 
 
 def uncrosslist(call: Call) -> Response:
-    section = section_in_path(call)
+    section = section_in_path(call, "id")
     _demand_management(call, call.school.courses[section.course_id])
     if section.nonxlist_course_id is None:
         raise errors.message("section is not cross-listed")

@@ -12,7 +12,8 @@ from twin.call import Call, api, iso
 from twin.paging import ordinal
 from twin.permissions import root_rights
 from twin.records import Account, Term
-from twin.rest.accounts import account_in_path, demand
+from twin.rest.accounts import demand
+from twin.rest.paths import account_in_path
 
 LATEST = datetime.max.replace(tzinfo=UTC)
 

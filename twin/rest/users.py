@@ -13,14 +13,10 @@ from twin.call import Call, api
 from twin.paging import bookmarked, ordinal
 from twin.permissions import course_rights, root_rights
 from twin.records import TEACHER_LIKE, Pseudonym, User
-from twin.rest.accounts import account_in_path
+from twin.rest.paths import account_in_path, user_in_path
 from twin.rest.render import avatar_url, email_of, login_json, login_of, user_json
 
 SHOW_INCLUDES = ("uuid", "last_login")
-
-
-def user_in_path(call: Call, name: str = "user_id") -> User:
-    return ids.found(ids.find_user(call.school, call.path[name], call.user))
 
 
 def observes(call: Call, user: User) -> bool:
