@@ -242,7 +242,7 @@ class School:
             ]
 
     def _enrollments(self) -> Iterator[Row]:
-        chance, fate = self._chance("enrollments"), self._chance("fate")
+        chance, luck, fate = (self._chance(what) for what in ("enrollments", "luck", "fate"))
         members = [0] * self.sections
         weights = [1 + (section * 7919) % 13 for section in range(self.sections)]
         fresh = round(self.enrollments * self.change * 0.3)
@@ -250,7 +250,7 @@ class School:
         for number, section in enumerate(sections):
             place = members[section]
             members[section] += 1
-            row = self._enrollment(number, section, place, chance.random())
+            row = self._enrollment(number, section, place, luck.random())
             moved = (
                 fate.random() / self.change if self.change and number < self.enrollments else 1.0
             )

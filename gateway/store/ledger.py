@@ -1,0 +1,68 @@
+"""The coverage ledger, written: what was read, when, under whose authority, and whether it was whole."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.store import dialects
+from gateway.uow import Database, Transaction
+from models.roster import FieldGroup, Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cover:
+    """One read of a scope. `subject` is the table that it fills."""
+
+    scope_kind: str
+    scope_id: int
+    subject: str
+    source: Source
+    authority: str
+    groups: frozenset[FieldGroup]
+    states: frozenset[str]
+    began_at: datetime
+    ended_at: datetime
+    whole: bool
+    rows: int
+
+
+async def record(
+    tx: Transaction, institution_id: int, run_id: int, covers: Iterable[Cover]
+) -> None:
+    await tx.many(
+        "insert into coverage (institution_id, scope_kind, scope_id, subject, source, authority, groups, states,"
+        " began_at, ended_at, whole, rows, requests, quota, sync_run_id)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, $13)",
+        [
+            (
+                institution_id,
+                cover.scope_kind,
+                cover.scope_id,
+                cover.subject,
+                cover.source.value,
+                cover.authority,
+                ",".join(sorted(cover.groups)),
+                ",".join(sorted(cover.states)),
+                cover.began_at,
+                cover.ended_at,
+                cover.whole,
+                cover.rows,
+                run_id,
+            )
+            for cover in covers
+        ],
+    )
+
+
+async def newer_whole_reads(
+    database: Database, institution_id: int, subject: str, as_of: datetime
+) -> Sequence[tuple[str, int]]:
+    """Scopes of which a whole read that began after `as_of` was taken in: (kind, id), the institution's id being 0."""
+    rows = await database.rows(
+        "select distinct scope_kind, scope_id from coverage where institution_id = $1 and subject = $2"
+        f" and whole = {dialects.true(database.dialect)} and began_at > $3",
+        institution_id,
+        subject,
+        as_of,
+    )
+    return [(str(row["scope_kind"]), int(row["scope_id"])) for row in rows]

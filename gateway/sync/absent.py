@@ -1,0 +1,125 @@
+"""Enrollments that the store has, the report could have shown, and does not: judged after everything it says is in.
+
+The report's scope is not written in it, so it is inferred: an enrollments file speaks of the courses of which it, or the
+courses.csv beside it, has a row, and of no other. A run limited to a term or an account thus ends nothing elsewhere.
+"""
+
+from collections import Counter
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from gateway.merge import Reading, silence_of
+from gateway.store import absences, merging
+from gateway.store.absences import Absent
+from gateway.store.known import Numbers, numbers
+from gateway.sync.report_columns import ReportKind, RosterFile
+from gateway.sync.summary import Counts
+from gateway.sync.writing import CHUNK, Writer, counts_of
+from gateway.uow import Transaction
+
+READINGS = {
+    ReportKind.PROVISIONING: Reading.PROVISIONING,
+    ReportKind.SIS_EXPORT: Reading.SIS_EXPORT,
+}
+
+
+async def judge_absent(writer: Writer) -> bool:
+    """Whether the report speaks of every course that has enrollments."""
+    job = writer.job
+    courses = await _spoken_of(writer)
+    ids, of_courses, seen = await _stored(writer)
+    judged = np.isin(of_courses, courses)
+    absent = ids[judged & ~seen]
+    outcome = await _judge(writer, absent)
+    held, shown = sum(outcome.held.values()), int(judged.sum())
+    job.count(RosterFile.ENROLLMENTS, counts_of(outcome.merged) + Counts(held=held))
+    job.note(
+        RosterFile.ENROLLMENTS, *_notes(outcome.explained, "no longer shown, and that is explained")
+    )
+    job.note(RosterFile.ENROLLMENTS, *_notes(outcome.held, "held"))
+    if held >= job.guard.least and held > job.guard.share * shown:
+        job.notes.append(
+            f"{held:,} of {shown:,} enrollments would go at once: more than the shrink guard allows. Is the file whole, and"
+            " of this institution?"
+        )
+    return bool(judged.all())
+
+
+def _notes(reasons: Counter[str], what: str) -> list[str]:
+    return [f"{count:,} {what}: {why}" for why, count in reasons.most_common()]
+
+
+async def _spoken_of(writer: Writer) -> Numbers:
+    """Our ids of the courses that the report speaks of."""
+    job = writer.job
+    named = [
+        job.checked[which].courses
+        for which in (RosterFile.COURSES, RosterFile.ENROLLMENTS)
+        if which in job.checked
+    ]
+    keys = pl.Series(np.unique(np.concatenate(named)), dtype=pl.Int64)
+    ids = await writer.references.by_keys("course", keys)
+    return ids.drop_nulls().to_numpy()
+
+
+async def _stored(writer: Writer) -> tuple[Numbers, Numbers, npt.NDArray[np.bool_]]:
+    """Enrollments that a report of this kind shows: our ids, our course ids, and whether this one did."""
+    job = writer.job
+    told = np.concatenate([np.empty(0, dtype=np.int64), *writer.told_enrollments])
+    stored = job.checked[RosterFile.ENROLLMENTS].stored
+    states = absences.SHOWN_STATES if job.by_canvas_id else absences.SHOWN_STATES_IN_SIS_EXPORT
+    where = f"t.institution_id = {job.institution.id:d} and {absences.shown(states)}"
+    if stored is None:
+        ids, courses = await numbers(
+            job.database, ("t.id", "t.course_id"), f"enrollment t where {where}"
+        )
+        return ids, courses, np.isin(ids, told)
+    where += " and t.canvas_id is null"
+    others, of_courses = await numbers(
+        job.database, ("t.id", "t.course_id"), f"enrollment t where {where}"
+    )
+    shown = stored.values[1] > 0
+    ids = np.concatenate([stored.values[1][shown], others])
+    courses = np.concatenate([stored.values[2][shown], of_courses])
+    seen = np.concatenate([job.checked[RosterFile.ENROLLMENTS].seen[shown], np.isin(others, told)])
+    return ids, courses, seen
+
+
+async def _judge(writer: Writer, ids: Numbers) -> Absent:
+    job, total = writer.job, Absent()
+    reading = READINGS[job.kind]
+    with_logins = await _people_with_logins(writer)
+
+    def logins_gone(person: int) -> bool:
+        return with_logins is not None and person not in with_logins
+
+    for start in range(0, len(ids), CHUNK):
+        chunk = pl.Series(ids[start : start + CHUNK])
+
+        async def work(tx: Transaction, chunk: pl.Series = chunk) -> Absent:
+            telling = job.telling("enrollment")
+            await merging.lock(tx, telling.institution_id)
+            return await absences.judge(
+                tx,
+                telling,
+                chunk,
+                silence=lambda has: silence_of(reading, whole=True, visible=True, has_sis_ids=has),
+                logins_gone=logins_gone,
+            )
+
+        part = await job.database.transact(work)
+        total.merged += part.merged
+        total.explained += part.explained
+        total.held += part.held
+    return total
+
+
+async def _people_with_logins(writer: Writer) -> frozenset[int] | None:
+    """Our ids of everybody in users.csv; None without it. A SIS export shows only logins with SIS ids."""
+    users = writer.job.checked.get(RosterFile.USERS)
+    if users is None or not writer.job.by_canvas_id:
+        return None
+    ids = await writer.references.by_keys("person", pl.Series(users.people, dtype=pl.Int64))
+    return frozenset(ids.drop_nulls().to_list())
