@@ -1,6 +1,6 @@
 """The few spots where the two databases' SQL differs for a merge."""
 
-from gateway.uow import Dialect
+from gateway.uow import Dialect, Transaction
 
 
 def differ(dialect: Dialect, one: str, other: str) -> str:
@@ -44,3 +44,9 @@ def _as_text(dialect: Dialect, value: str, column: str) -> str:
 
 def true(dialect: Dialect) -> str:
     return "1" if dialect is Dialect.SQLITE else "true"
+
+
+async def know_size(tx: Transaction, temporary_table: str) -> None:
+    """PostgreSQL takes a temporary table for small and loops over it, until it is told."""
+    if tx.dialect is Dialect.POSTGRES:
+        await tx.run(f"analyze {temporary_table}")

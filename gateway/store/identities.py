@@ -39,6 +39,7 @@ async def stage(tx: Transaction, aliases: pl.DataFrame) -> None:
     for statement in dialects.temporary(tx.dialect, "told_alias", query):
         await tx.run(statement)
     await bulk.copy_in(tx, "told_alias", aliases.select("n", "kind", "scope", "value"))
+    await dialects.know_size(tx, "told_alias")
 
 
 async def held_by_others(tx: Transaction, institution_id: int) -> list[Held]:
@@ -83,27 +84,26 @@ async def end(tx: Transaction, telling: Telling, held: Sequence[Held]) -> None:
 
 async def settle(tx: Transaction, telling: Telling, *, complete: Collection[IdentityKind]) -> None:
     """The staged people have the told aliases; of the kinds in `complete`, where all were told, reports' others end."""
-    told = f"from told_alias a join staged s on s.n = a.n where s.id = i.person_id and {_SAME}"
+    told = "from told_alias a join staged s on s.n = a.n"
+    await tx.run(
+        f"update identity as i set last_seen_at = $2 {told} where i.institution_id = $1 and i.person_id = s.id and {_SAME}"
+        " and i.ended_at is null and i.last_seen_at < $2",
+        telling.institution_id,
+        telling.as_of,
+    )
     if complete:
         await tx.run(
-            "update identity as i set ended_at = $2, exclusive = null where i.institution_id = $1 and i.ended_at is null"
-            " and i.person_id in (select id from staged) and i.last_seen_at <= $2"
-            f" and i.kind in ({_words(complete)}) and i.source in ({_words(REPORT_SOURCES)})"
-            f" and not exists (select 1 {told})",
+            "update identity as i set ended_at = $2, exclusive = null from staged s where i.institution_id = $1"
+            " and i.person_id = s.id and i.ended_at is null and i.last_seen_at < $2"
+            f" and i.kind in ({_words(complete)}) and i.source in ({_words(REPORT_SOURCES)})",
             telling.institution_id,
             telling.as_of,
         )
     await tx.run(
-        "update identity as i set last_seen_at = $2 where i.institution_id = $1 and i.ended_at is null"
-        f" and i.person_id in (select id from staged) and i.last_seen_at < $2 and exists (select 1 {told})",
-        telling.institution_id,
-        telling.as_of,
-    )
-    await tx.run(
         "insert into identity (institution_id, person_id, kind, scope, value, exclusive, source, first_seen_at, last_seen_at)"
         f" select s.institution_id, s.id, a.kind, a.scope, a.value, {_exclusive(tx)}, s.told_source, s.told_as_of,"
-        " s.told_as_of from told_alias a join staged s on s.n = a.n where not exists (select 1 from identity i where"
-        f" i.institution_id = s.institution_id and i.person_id = s.id and {_SAME} and i.ended_at is null)"
+        f" s.told_as_of {told} left join identity i on i.institution_id = s.institution_id and i.person_id = s.id and {_SAME}"
+        " and i.ended_at is null where i.id is null"
     )
 
 

@@ -87,6 +87,7 @@ async def stage(tx: Transaction, shape: Shape, told: pl.DataFrame, telling: Tell
         told_as_of=pl.lit(telling.as_of.isoformat(" ")),
     )
     await bulk.copy_in(tx, "staged", staged)
+    await dialects.know_size(tx, "staged")
     for condition in shape.by_canvas_id if "canvas_id" in told.columns else shape.by_sis_id:
         if _answerable(condition, told.columns):
             await tx.run(
@@ -112,6 +113,7 @@ async def settle(tx: Transaction, shape: Shape, columns: Sequence[str], telling:
     )
     told = sorted(shape.columns & set(columns))
     await _run_all(tx, dialects.temporary(tx.dialect, "merged", _merge_query(shape, told)))
+    await dialects.know_size(tx, "merged")
     merged = await _counted(tx, shape, told)
     if telling.feed:
         await _tell(tx, shape, told, telling, merged)
