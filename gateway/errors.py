@@ -4,6 +4,7 @@ RosterError                  anything that we say to a person; its text is the m
 ├── ConfigurationError       the configuration must be mended before we start
 ├── UsageError               the command line was used wrongly
 ├── UnusableFile             a report file cannot be imported; nothing was changed
+├── LaunchRefused            a launch is not let in: its page says why, `code` says it to the log
 ├── OutboundError            somebody else's server gave no usable answer to a request of ours
 │   ├── NotSent              nothing was sent: sending again is safe
 │   ├── NotAnswered          it may have arrived: send again only what may arrive twice
@@ -50,6 +51,13 @@ class UnusableFile(RosterError):
         self.file, self.line, self.column = file, line, column
         place = file if line is None else f"{file}, line {line}"
         super().__init__(f"{place}{f', column {column}' if column else ''}: {message}")
+
+
+class LaunchRefused(RosterError):
+    def __init__(self, code: str, message: str, *, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
 
 
 class OutboundError(RosterError):

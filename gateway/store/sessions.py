@@ -11,13 +11,13 @@ from gateway.store.logins import digest
 from gateway.uow import Database, Row, Transaction
 from models.roster import EnrollmentType
 
-TOKEN_PREFIX = "rss_"
+PREFIX = "rss_"
 
 
 class Kind(StrEnum):
     COOKIE = "cookie"
     CODE = "code"  # for a host product, exchanged once
-    TOKEN = "token"
+    BEARER = "bearer"  # what a code was exchanged for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,11 +64,16 @@ class Issue:
 
     @property
     def text(self) -> str:
-        return TOKEN_PREFIX + self.secret if self.kind is Kind.TOKEN else self.secret
+        return PREFIX + self.secret if self.kind is Kind.BEARER else self.secret
 
 
 async def start(tx: Transaction, session: Session, *issues: Issue) -> int:
-    """Keep a new session with its first secrets; its id."""
+    """Keep a new session with its first secrets, and drop those that are over; its id."""
+    await tx.run(
+        "delete from session_secret where institution_id = $1 and expires_at < $2",
+        session.institution_id,
+        session.started_at,
+    )
     rows = await tx.rows(
         f"insert into launch_session ({_COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning id",
         session.institution_id,
