@@ -123,8 +123,18 @@ class School:
             ),
             AccessToken: ((self.tokens_of_user, "user_id"),),
         }
+        self._filed_by = {
+            table: {
+                *(owner for _, owner in self._filed_under.get(table, ())),
+                *KEYS.get(table, {}).values(),
+                *(("workflow_state",) if table in FORGOTTEN_WHEN_DELETED else ()),
+            }
+            for table in self._tables
+        }
+        """The fields whose change moves a row in the indexes."""
         self._by_key: defaultdict[tuple[type[Any], str], dict[str, int]] = defaultdict(dict)
         self._next_ids: dict[type[Any], int] = {}
+        self._base = (options.foreign_shard or 0) * SHARD_SIZE if options.foreign == "all" else 0
 
     @property
     def root(self) -> Account:
@@ -132,10 +142,8 @@ class School:
 
     def new_id(self, table: type[Row]) -> int:
         """The next free id of the table: a long one where all records live on another shard."""
-        self._next_ids[table] = self._next_ids.get(table, 0) + 1
-        abroad = self.options.foreign == "all" and table not in AT_HOME
-        base = (self.options.foreign_shard or 0) * SHARD_SIZE if abroad else 0
-        return base + self._next_ids[table]
+        self._next_ids[table] = row_id = self._next_ids.get(table, 0) + 1
+        return row_id if table in AT_HOME else row_id + self._base
 
     def find(self, table: type[RowT], key: str, value: str) -> RowT | None:
         """The row that carries this text id (`KEYS` has the names), deleted ones included."""
@@ -153,10 +161,13 @@ class School:
         old = {name: getattr(row, name) for name in changes if getattr(row, name) != changes[name]}
         if not old:
             return
-        self._unfile(row)
+        moves = not old.keys().isdisjoint(self._filed_by[type(row)])
+        if moves:
+            self._unfile(row)
         for name in old:
             setattr(row, name, changes[name])
-        self._file(row)
+        if moves:
+            self._file(row)
         if "updated_at" not in changes:
             row.updated_at = self.clock.now()
         self._tell("updated", row, old)
@@ -177,11 +188,13 @@ class School:
             listener(change, row, old)
 
     def _file(self, row: Row) -> None:
-        for index, owner in self._filed_under.get(type(row), ()):
+        table = type(row)
+        for index, owner in self._filed_under.get(table, ()):
             if (owner_id := getattr(row, owner)) is not None:
                 index[owner_id].append(row)
-        for key, value in _keys(row):
-            self._by_key[type(row), key][value] = row.id
+        if table in KEYS:
+            for key, value in _keys(row):
+                self._by_key[table, key][value] = row.id
 
     def _unfile(self, row: Row) -> None:
         for index, owner in self._filed_under.get(type(row), ()):
@@ -218,9 +231,12 @@ KEYS: dict[type[Any], dict[str, str]] = {
 """The text ids a row is found by (prefixes of transport.md section 4.1) and their fields."""
 
 
+FORGOTTEN_WHEN_DELETED = (Pseudonym, AccessToken)
+"""A deleted login or token is found no more; every other deleted row is (transport.md 4.1)."""
+
+
 def _keys(row: Row) -> Iterator[tuple[str, str]]:
-    # A deleted login or token is found no more; every other deleted row is (transport.md 4.1).
-    if isinstance(row, (Pseudonym, AccessToken)) and row.workflow_state == "deleted":
+    if isinstance(row, FORGOTTEN_WHEN_DELETED) and row.workflow_state == "deleted":
         return
     for key, name in KEYS.get(type(row), {}).items():
         if (value := getattr(row, name)) is not None:
