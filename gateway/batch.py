@@ -23,9 +23,9 @@ from models.roster import (
 )
 
 UNTOLD = UNSET
-Text: TypeAlias = str | None | UnsetType
-Time: TypeAlias = datetime | None | UnsetType
-Number: TypeAlias = int | None | UnsetType
+Text: TypeAlias = str | UnsetType | None
+Time: TypeAlias = datetime | UnsetType | None
+Number: TypeAlias = int | UnsetType | None
 
 
 class Course(Struct, frozen=True, kw_only=True):
@@ -36,7 +36,7 @@ class Course(Struct, frozen=True, kw_only=True):
     lti_context_id: Text = UNTOLD
     name: Text = UNTOLD
     course_code: Text = UNTOLD
-    state: CourseState | None | UnsetType = UNTOLD
+    state: CourseState | UnsetType | None = UNTOLD
     start_at: Time = UNTOLD
     end_at: Time = UNTOLD
     time_zone: Text = UNTOLD
