@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 open_ticks: set[str] = set()
 """Names of the `ticks` streams whose `finally` has not run yet."""
 
+slow_now: list[float] = []
+
 
 @dataclass(eq=False)
 class SmallContext:
@@ -83,8 +85,14 @@ class Query:
 
     @strawberry.field
     async def slow(self, seconds: float) -> str:
+        slow_now.append(seconds)
         await asyncio.sleep(seconds)
+        slow_now.pop()
         return "done"
+
+    @strawberry.field
+    def slow_now(self) -> int:
+        return len(slow_now)
 
 
 @strawberry.type
