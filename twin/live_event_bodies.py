@@ -6,7 +6,7 @@ from typing import Any
 
 from twin.causes import Cause, JobCause, RequestCause
 from twin.date_states import date_state, effective_dates
-from twin.ids import SHARD_SIZE, global_id
+from twin.ids import global_id
 from twin.records import (
     STUDENT_TYPES,
     Account,
@@ -17,7 +17,7 @@ from twin.records import (
     Section,
     User,
 )
-from twin.school import School
+from twin.school import SHARD_SIZE, School
 from twin.sis_batch import SisBatch
 
 Event = dict[str, Any]

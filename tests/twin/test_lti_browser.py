@@ -130,7 +130,13 @@ def settle(app: Starlette, tool: StorageTool, url: str) -> None:
     app.state.school.update(key, redirect_uris=(installed.url,))
 
 
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+# Frames of two sites share a process here: Playwright now and then loses sight of one that moves.
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-site-isolation-trials",
+]
 
 
 @pytest.fixture
