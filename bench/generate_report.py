@@ -14,6 +14,7 @@ import random
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 Row = list[str]
@@ -103,6 +104,7 @@ class School:
     users: int = 1_500
     enrollments: int = 6_000
     seed: int = 1
+    big: int = 0  # of the enrollments, so many are in the first course
     change: float = (
         0.0  # share of enrollments that a later day's report shows changed, new or no more
     )
@@ -246,7 +248,8 @@ class School:
         members = [0] * self.sections
         weights = [1 + (section * 7919) % 13 for section in range(self.sections)]
         fresh = round(self.enrollments * self.change * 0.3)
-        sections = self._picks(chance, weights, self.enrollments + fresh)
+        others = self._picks(chance, weights, self.enrollments - self.big + fresh)
+        sections = chain((number % 2 for number in range(self.big)), others)
         for number, section in enumerate(sections):
             place = members[section]
             members[section] += 1
@@ -398,6 +401,9 @@ def main() -> None:
     )
     parser.add_argument("out", type=Path, help="OUT.zip, or OUT.csv for the enrollments alone")
     parser.add_argument("--courses", type=int, default=School.courses)
+    parser.add_argument(
+        "--big", type=int, default=School.big, help="enrollments of the first course"
+    )
     parser.add_argument("--users", type=int, default=School.users)
     parser.add_argument("--enrollments", type=int, default=None, help="default: four for each user")
     parser.add_argument("--seed", type=int, default=School.seed)
@@ -413,6 +419,7 @@ def main() -> None:
         users=given.users,
         enrollments=given.users * 4 if given.enrollments is None else given.enrollments,
         seed=given.seed,
+        big=given.big,
         change=given.change,
     )
     if given.out.suffix == ".zip":

@@ -1,0 +1,55 @@
+"""`make bench`: the benchmarks of docs/benchmarks.md, each table printed as it stands there.
+
+    python -m bench [reads] [ingest] [--quick] [--write]
+
+Needs wrk for `reads`, and a PostgreSQL where databases may be made (`make bench` starts one).
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import read_tables
+
+SUITES: dict[str, Callable[[Path, str, bool], str]] = {"reads": read_tables.run}
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("suites", nargs="*", help=f"{', '.join(SUITES)}; all when omitted")
+    parser.add_argument(
+        "--quick", action="store_true", help="small data and short runs: to see that it works"
+    )
+    parser.add_argument(
+        "--write", action="store_true", help="put the tables into docs/benchmarks.md"
+    )
+    options = parser.parse_args()
+    if unknown := set(options.suites) - set(SUITES):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
+    postgres = os.environ.get("ROSTER_TEST_POSTGRES")
+    if postgres is None:
+        sys.exit("no PostgreSQL: run `make bench`, or set ROSTER_TEST_POSTGRES")
+    for name in options.suites or SUITES:
+        with tempfile.TemporaryDirectory(prefix="roster-bench-") as folder:
+            tables = SUITES[name](Path(folder), postgres, options.quick)
+        print(tables)
+        if options.write:
+            put(name, tables)
+
+
+def put(name: str, tables: str) -> None:
+    """Replace what stands between the page's markers of this suite."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, _, rest = PAGE.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    PAGE.write_text(f"{before}{begin}\n{tables}\n{end}{after}")
+
+
+if __name__ == "__main__":
+    main()
