@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from twin.changes import lti_ids_in
 from twin.lti.roles import Standing
 from twin.permissions import account_chain
 from twin.records import Account, Course, Enrollment, Pseudonym, User
@@ -25,10 +26,7 @@ class LtiIds:
 
 def ids_in(school: School, user: User, context: Context) -> LtiIds:
     """The ids shown in this context: of a person merged into the user where that one was a member."""
-    for past in school.past_lti_ids.of(user.id):
-        if (past.context_type, past.context_id) == (type(context).__name__, context.id):
-            return LtiIds(past.user_lti_id, past.user_lti_context_id, past.user_uuid)
-    return LtiIds(user.lti_id, user.lti_context_id, user.uuid)
+    return LtiIds(*lti_ids_in(school, user, type(context).__name__, context.id))
 
 
 def login_in(school: School, user: User, context: Context) -> Pseudonym | None:

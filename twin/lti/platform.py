@@ -89,8 +89,10 @@ class Platform:
 
     def keep(self, launch: Launch, claims: dict[str, Any]) -> str:
         """Store the launch, for five minutes; the verifier fetches it once."""
+        now = self.now()
+        self.launches = {key: kept for key, kept in self.launches.items() if kept.expires_at > now}
         verifier = secrets.token_hex(32)
-        self.launches[verifier] = PendingLaunch(launch, claims, self.now() + LAUNCH_LIFE)
+        self.launches[verifier] = PendingLaunch(launch, claims, now + LAUNCH_LIFE)
         return verifier
 
     def fetch(self, verifier: str) -> PendingLaunch | None:
