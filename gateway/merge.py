@@ -105,7 +105,20 @@ def ending_of(around: Surroundings) -> Ending | None:
 
 # Who knows names, logins and addresses best; NRPS and launches see one login of several and what privacy lets through.
 _POORER: Mapping[Source, int] = {Source.NRPS: 1, Source.LAUNCH: 2}
-POORER_SOURCES = tuple(_POORER)
+
+
+def poorer_than(source: Source) -> tuple[Source, ...]:
+    """Whose words `source` replaces, however new they are."""
+    return tuple(other for other in Source if _rank(other) > _rank(source))
+
+
+def richer_than(source: Source) -> tuple[Source, ...]:
+    """Whose words `source` leaves alone, however old they are."""
+    return tuple(other for other in Source if _rank(other) < _rank(source))
+
+
+def _rank(source: Source) -> int:
+    return _POORER.get(source, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,8 +133,9 @@ def wins(told: Word, known: Word | None) -> bool:
     """Whether `told` replaces `known`: the richer source, else the newer word; between equals the one that comes last."""
     if known is None:
         return True
-    told_rank, known_rank = _POORER.get(told.source, 0), _POORER.get(known.source, 0)
-    return told_rank < known_rank or (told_rank == known_rank and told.as_of >= known.as_of)
+    if _rank(told.source) != _rank(known.source):
+        return _rank(told.source) < _rank(known.source)
+    return told.as_of >= known.as_of
 
 
 # A report's `invited` stands for two REST states (canvas-lms: sis_exporter.rb), a SIS export's `active` course for two too.

@@ -24,15 +24,18 @@ class Cover:
     ended_at: datetime
     whole: bool
     rows: int
+    requests: int = 0
+    quota: float = 0.0
 
 
 async def record(
-    tx: Transaction, institution_id: int, run_id: int, covers: Iterable[Cover]
+    tx: Transaction, institution_id: int, run_id: int | None, covers: Iterable[Cover]
 ) -> None:
+    covers = list(covers)
     await tx.many(
         "insert into coverage (institution_id, scope_kind, scope_id, subject, source, authority, groups, states,"
         " began_at, ended_at, whole, rows, requests, quota, sync_run_id)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, $13)",
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         [
             (
                 institution_id,
@@ -47,6 +50,8 @@ async def record(
                 cover.ended_at,
                 cover.whole,
                 cover.rows,
+                cover.requests,
+                cover.quota,
                 run_id,
             )
             for cover in covers

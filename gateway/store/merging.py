@@ -12,23 +12,27 @@ from datetime import datetime
 import polars as pl
 
 from gateway.changes import FIELDS
-from gateway.merge import POORER_SOURCES
+from gateway.merge import poorer_than, richer_than
 from gateway.store import bulk, dialects
 from gateway.store.shapes import Group, Shape
-from gateway.uow import Transaction
+from gateway.uow import Dialect, Transaction
 from models.roster import ChangeKind, Source
 
 
 @dataclass(frozen=True, kw_only=True)
 class Telling:
-    """Who tells what as of when, and whether the feed hears of it (a first load ends in one BASELINE instead)."""
+    """Who tells what as of when, and whether the feed hears of it (a first load ends in one BASELINE instead).
+
+    `made`: whether it hears of rows that are new, too.
+    """
 
     institution_id: int
     source: Source
     as_of: datetime
-    run_id: int
+    run_id: int | None
     now: datetime
     feed: bool
+    made: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +50,24 @@ async def lock(tx: Transaction, institution_id: int) -> None:
     """Wait for every other writer of this institution; held until the transaction ends. SQLite has one writer anyway."""
     await tx.run(
         "update institution set feed_position = feed_position where id = $1", institution_id
+    )
+    if tx.dialect is Dialect.POSTGRES:
+        # A chunk touches few rows of a large table, each by an index: nothing is worth a walk through all of it.
+        for way in ("hashjoin", "mergejoin", "seqscan"):
+            await tx.run(f"set local enable_{way} = off")
+
+
+def as_stored(shape: Shape, told: pl.DataFrame, telling: Telling) -> pl.DataFrame:
+    """Told rows as rows of the table, for a first load that meets nothing: what `merge` would make of them."""
+    columns = shape.columns & set(told.columns)
+    groups = [group for group in shape.groups if group.columns & columns]
+    vouched = {group.source: pl.lit(telling.source.value) for group in groups}
+    vouched |= {group.as_of: pl.lit(telling.as_of.isoformat(" ")) for group in groups}
+    if shape.tombstone:
+        gone = pl.when(pl.col("state") == "DELETED").then(pl.lit(telling.as_of.isoformat(" ")))
+        vouched["removed_at"] = gone
+    return told.select(
+        *sorted(columns), "row_hash", institution_id=pl.lit(telling.institution_id), **vouched
     )
 
 
@@ -68,10 +90,13 @@ async def drop_unchanged(tx: Transaction, shape: Shape) -> int:
     )
 
 
-async def stage(tx: Transaction, shape: Shape, told: pl.DataFrame, telling: Telling) -> int:
+async def stage(
+    tx: Transaction, shape: Shape, told: pl.DataFrame, telling: Telling, *, match: bool = True
+) -> int:
     """The told rows beside the table as `staged`, each with the id of its stored row, or null; told ids stand.
 
-    How many were left out because an earlier one is about the same stored row.
+    How many were left out because an earlier one is about the same stored row. Without `match` a row that comes without an
+    id is new.
     """
     group, columns = shape.groups[0], [column for column in told.columns if column != "id"]
     query = (
@@ -88,6 +113,8 @@ async def stage(tx: Transaction, shape: Shape, told: pl.DataFrame, telling: Tell
     )
     await bulk.copy_in(tx, "staged", staged)
     await dialects.know_size(tx, "staged")
+    if not match:
+        return 0
     for condition in shape.by_canvas_id if "canvas_id" in told.columns else shape.by_sis_id:
         if _answerable(condition, told.columns):
             await tx.run(
@@ -112,7 +139,9 @@ async def settle(tx: Transaction, shape: Shape, columns: Sequence[str], telling:
         f"update staged set fresh = 1, id = {dialects.next_id(tx.dialect, shape.table)} where id is null"
     )
     told = sorted(shape.columns & set(columns))
-    await _run_all(tx, dialects.temporary(tx.dialect, "merged", _merge_query(shape, told)))
+    await _run_all(
+        tx, dialects.temporary(tx.dialect, "merged", _merge_query(shape, told, telling.source))
+    )
     await dialects.know_size(tx, "merged")
     merged = await _counted(tx, shape, told)
     if telling.feed:
@@ -121,12 +150,12 @@ async def settle(tx: Transaction, shape: Shape, columns: Sequence[str], telling:
     return merged
 
 
-def _merge_query(shape: Shape, told: Sequence[str]) -> str:
+def _merge_query(shape: Shape, told: Sequence[str], source: Source) -> str:
     """Each staged row with the stored values (`o_…`) and what they become (`n_…`)."""
     parts = ["s.n", "s.id", "s.fresh", "s.row_hash"]
     groups = [group for group in shape.groups if group.columns & set(told)]
     for group in groups:
-        wins = _wins(group)
+        wins = _wins(group, source)
         parts.append(
             f"case when {wins} then s.told_source else t.{group.source} end as n_{group.source}"
         )
@@ -142,29 +171,42 @@ def _merge_query(shape: Shape, told: Sequence[str]) -> str:
             ):  # what was not known to be in Canvas is not known any worse by an older word
                 stays = "coalesce(t.canvas_id, s.canvas_id)"
             parts.append(f"case when {wins} then {becomes} else {stays} end as n_{column}")
+    for column in sorted(shape.keys & set(told)):
+        parts.append(f"t.{column} as o_{column}")
+        parts.append(f"coalesce(t.{column}, s.{column}) as n_{column}")
     if shape.course == "n_course_id" and "course_id" not in told:
         parts.append("t.course_id as n_course_id")
-    parts.append(f"case when {' and '.join(map(_wins, groups))} then 1 end as all_win")
+    all_win = " and ".join(_wins(group, source) for group in groups) or "1 = 1"
+    parts.append(f"case when {all_win} then 1 end as all_win")
     parts.append("t.removed_at as o_removed_at")
-    parts.append(f"{_removed_at(shape, told)} as n_removed_at")
+    parts.append(f"{_removed_at(shape, told, source)} as n_removed_at")
     return (
         f"select {', '.join(parts)} from staged s"
         f" left join {shape.table} t on t.id = s.id and t.institution_id = s.institution_id"
     )
 
 
-def _wins(group: Group) -> str:
-    poorer = ", ".join(f"'{source}'" for source in POORER_SOURCES)
-    return f"(t.{group.as_of} is null or s.told_as_of >= t.{group.as_of} or t.{group.source} in ({poorer}))"
+def _wins(group: Group, source: Source) -> str:
+    """`gateway.merge.wins`, in SQL."""
+    newer = f"s.told_as_of >= t.{group.as_of}"
+    if richer := _words(richer_than(source)):
+        newer = f"({newer} and t.{group.source} not in ({richer}))"
+    poorer = _words(poorer_than(source))
+    replaced = f" or t.{group.source} in ({poorer})" if poorer else ""
+    return f"(t.{group.as_of} is null or {newer}{replaced})"
 
 
-def _removed_at(shape: Shape, told: Sequence[str]) -> str:
+def _words(sources: Sequence[Source]) -> str:
+    return ", ".join(f"'{source}'" for source in sources)
+
+
+def _removed_at(shape: Shape, told: Sequence[str], source: Source) -> str:
     if not shape.tombstone or "state" not in told:
         return "t.removed_at"
     group = next(group for group in shape.groups if "state" in group.columns)
     becomes = shape.told.get("state", "s.state")
     gone = f"case when {becomes} = 'DELETED' then coalesce(t.removed_at, s.told_as_of) end"
-    return f"case when {_wins(group)} then {gone} else t.removed_at end"
+    return f"case when {_wins(group, source)} then {gone} else t.removed_at end"
 
 
 def _kind() -> str:
@@ -199,7 +241,7 @@ async def _counted(tx: Transaction, shape: Shape, told: Sequence[str]) -> Merged
 async def _tell(
     tx: Transaction, shape: Shape, told: Sequence[str], telling: Telling, merged: Merged
 ) -> None:
-    entries = merged.created + merged.updated + merged.removed
+    entries = merged.updated + merged.removed + (merged.created if telling.made else 0)
     if not entries:
         return
     first = await take_positions(tx, telling.institution_id, entries)
@@ -210,7 +252,7 @@ async def _tell(
         " source, sync_run_id) select $1, $2 + row_number() over (order by n), $3,"
         f" {_kind()}, '{shape.subject}', id, {course},"
         f" case when fresh is null then '[' || substr({before}, 2) || ']' end, '[' || substr({after}, 2) || ']', $4, $5"
-        f" from merged where {_changed(tx, shape, told)}",
+        f" from merged where {_changed(tx, shape, told)}{'' if telling.made else ' and fresh is null'}",
         telling.institution_id,
         first - 1,
         telling.now,
@@ -246,7 +288,9 @@ async def _write(tx: Transaction, shape: Shape, told: Sequence[str], telling: Te
     vouched = [column for group in groups for column in (group.source, group.as_of)]
     columns = [*told, *vouched, "removed_at"]
     assigned = [f"{column} = m.n_{column}" for column in columns]
-    assigned.append("row_hash = case when m.all_win = 1 then m.row_hash else t.row_hash end")
+    # What a source without hashes leaves as it was is still what the last report said.
+    anew = f"m.all_win = 1 and (m.row_hash is not null or {_changed(tx, shape, told)})"
+    assigned.append(f"row_hash = case when {anew} then m.row_hash else t.row_hash end")
     if shape.table == "enrollment":
         assigned.append("missing_since = null")
     await tx.run(

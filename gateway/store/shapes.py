@@ -30,7 +30,7 @@ class Shape:
 
     `told`: SQL for what a column becomes when its group is replaced, where that is not simply `s.<column>`.
     `absent`: what a column that may not be null holds while no source knows better. `tombstone`: a row in state
-    DELETED is marked as removed. `course`: the course of a change, as a column of the merge.
+    DELETED is marked as removed. `course`: the course of a change, as a column of the merge. `keys`: names for good, of no group: filled where unknown.
     """
 
     table: str
@@ -42,10 +42,11 @@ class Shape:
     absent: Mapping[str, str] = field(default_factory=dict)
     tombstone: bool = True
     course: str | None = None
+    keys: frozenset[str] = frozenset()
 
     @property
     def columns(self) -> frozenset[str]:
-        return frozenset().union(*(group.columns for group in self.groups))
+        return self.keys.union(*(group.columns for group in self.groups))
 
 
 def _record(table: str, subject: SubjectType, *columns: str, **more: object) -> Shape:
@@ -97,7 +98,7 @@ COURSE = _record(
     "course",
     SubjectType.COURSE,
     *("integration_id", "course_code", "account_id", "term_id", "start_at", "end_at"),
-    *("sort_key", "search_key"),
+    *("uuid", "lti_context_id", "time_zone", "sort_key", "search_key"),
     told={"state": _COURSE_STATE},
     absent={"sort_key": "''", "search_key": "''"},
     course="id",
@@ -121,12 +122,11 @@ PERSON = Shape(
         ),
         Group(
             name=FieldGroup.LOGIN,
-            columns=frozenset(
-                {"login_id", "sis_id", "integration_id", "state", "canvas_id", "uuid"}
-            ),
+            columns=frozenset({"login_id", "sis_id", "integration_id", "state", "uuid"}),
         ),
-        Group(name=FieldGroup.CONTACT, columns=frozenset({"email"})),
+        Group(name=FieldGroup.CONTACT, columns=frozenset({"email", "avatar_url"})),
     ),
+    keys=frozenset({"canvas_id"}),
     by_canvas_id=(
         "t.canvas_id = s.canvas_id",
         # a launch or a roster came before the report
@@ -152,6 +152,14 @@ ENROLLMENT = Shape(
             columns=frozenset(
                 {"canvas_id", "course_id", "section_id", "person_id", "type", "role", "role_id"}
                 | {"state", "limit_to_section", "associated_person_id"}
+            ),
+        ),
+        Group(name=FieldGroup.DATES, columns=frozenset({"start_at", "end_at"})),
+        Group(
+            name=FieldGroup.ACTIVITY,
+            columns=frozenset(
+                {"created_at", "updated_at", "last_activity_at", "total_activity_seconds"}
+                | {"sis_import_id"}
             ),
         ),
     ),
