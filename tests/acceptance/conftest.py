@@ -1,24 +1,34 @@
-"""A server of the small graph, in this process or in one of its own, and a token for it."""
+"""Servers for the tests: of a small graph in this process or in one of its own, and of a school."""
 
 import asyncio
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 import pytest
 from starlette.testclient import TestClient
 
 from gateway.app import create_app
 from gateway.config_file import CredentialUrl, Secret
+from gateway.demo import write_report
 from gateway.settings import Host, Server, Settings
 from gateway.store import institutions, schema, tokens
+from gateway.sync.importer import import_report
 from gateway.uow import Database
+from gateway.viewer import Scope
+from tests.acceptance.server_process import ServerProcess, serving
 from tests.acceptance.small_graph import make_graph
+from tests.conftest import ENGINES, POSTGRES
+from twin.clock import RealClock
+from twin.generate import generate
+from twin.options import Options
 
-ROOT = Path(__file__).parents[2]
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
@@ -89,44 +99,71 @@ def client(shared: tuple[TestClient, str]) -> TestClient:
     return client
 
 
-@dataclass(frozen=True)
-class ServerProcess:
-    process: asyncio.subprocess.Process
-    port: int
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-
-StartServer = Callable[..., AbstractAsyncContextManager[ServerProcess]]
+StartServer = Callable[..., AbstractContextManager[ServerProcess]]
 
 
 @pytest.fixture
-def start_server(database_url: str) -> StartServer:
-    """Starts `python -m tests.acceptance.small_server` on this test's database."""
+def start_server(database_url: str, tmp_path: Path) -> StartServer:
+    """Starts a server of the small graph, on this test's database, in a process of its own."""
+    return partial(serving, database_url, tmp_path / "server.log")
 
-    @asynccontextmanager
-    async def start(**options: object) -> AsyncIterator[ServerProcess]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tests.acceptance.small_server",
-            database_url,
-            *(f"{name}={value}" for name, value in options.items()),
-            cwd=ROOT,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+
+class School(NamedTuple):
+    """A running gateway that has imported a small school's report."""
+
+    server: ServerProcess
+    token: str
+
+    @property
+    def url(self) -> str:
+        return f"{self.server.url}/graphql"
+
+
+@pytest.fixture(scope="session")
+def school_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "provisioning.zip"
+    write_report(path, generate(Options(courses=12, users=80, big=30), RealClock())[0])
+    return path
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def school(
+    request: pytest.FixtureRequest, school_report: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[School]:
+    folder = tmp_path_factory.mktemp("school")
+    with database_of(request.param, folder) as url:
+        token = asyncio.run(_import(url, school_report))
+        with serving(url, folder / "log", graph="roster", demo_token=token) as server:
+            yield School(server, token)
+
+
+@contextmanager
+def database_of(engine: str, folder: Path) -> Iterator[str]:
+    """The URL of a new database, for a fixture that outlives one test."""
+    if engine == "sqlite":
+        yield f"sqlite://{folder / 'roster.db'}"
+        return
+    if POSTGRES is None:
+        pytest.skip("no PostgreSQL: set ROSTER_TEST_POSTGRES, or run `make test`, which starts one")
+    name = f"roster_{secrets.token_hex(6)}"
+    asyncio.run(_on_postgres(f"create database {name}"))
+    yield urlunsplit(urlsplit(POSTGRES)._replace(path=f"/{name}"))
+    asyncio.run(_on_postgres(f"drop database {name} with (force)"))
+
+
+async def _on_postgres(sql: str) -> None:
+    admin = await asyncpg.connect(POSTGRES)
+    try:
+        await admin.execute(sql)
+    finally:
+        await admin.close()
+
+
+async def _import(url: str, report: Path) -> str:
+    async with Database.open(url) as database:
+        await schema.migrate(database)
+        demo = await institutions.ensure(database, slug="demo", canvas_url=None)
+        await import_report(database, demo, report, clock=lambda: NOON)
+        return await tokens.create(
+            database, institution_id=demo.id, name="all", scopes=tuple(Scope), now=NOON
         )
-        assert process.stdout is not None
-        try:
-            line = await asyncio.wait_for(process.stdout.readline(), 20)
-            if not line and process.stderr is not None:
-                pytest.fail((await process.stderr.read()).decode())
-            yield ServerProcess(process, int(line))
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.communicate()
-
-    return start

@@ -15,7 +15,8 @@ from websockets.exceptions import ConnectionClosed
 from gateway.errors import RosterError, UsageError
 from gateway.server import serve
 from gateway.uow import Database, Dialect, dialect_of
-from tests.acceptance.conftest import ServerProcess, StartServer, settings_for
+from tests.acceptance.conftest import StartServer, settings_for
+from tests.acceptance.server_process import ServerProcess
 from tests.acceptance.small_graph import make_graph
 
 SLOW_SECONDS = 0.8
@@ -75,30 +76,29 @@ async def test_a_signal_ends_open_streams_and_lets_a_slow_request_finish(
     start_server: StartServer, token: str, sig: signal.Signals
 ) -> None:
     sse, slowly = 'subscription { ticks(name: "sse") }', f"{{ slow(seconds: {SLOW_SECONDS}) }}"
-    async with (
-        asyncio.timeout(20),
-        start_server() as server,
-        post(server, token, sse, "text/event-stream") as events,
-        post(server, token, slowly) as slow,
-    ):
-        await events.readuntil(b'data: {"data":{"ticks":1}')
-        ws = await websocket(server, token, 'subscription { ticks(name: "ws") }')
-        while (await answer(server, token, "{ slowNow }"))["slowNow"] != 1:
-            pass
+    with start_server() as server:
+        async with (
+            asyncio.timeout(20),
+            post(server, token, sse, "text/event-stream") as events,
+            post(server, token, slowly) as slow,
+        ):
+            await events.readuntil(b'data: {"data":{"ticks":1}')
+            ws = await websocket(server, token, 'subscription { ticks(name: "ws") }')
+            while (await answer(server, token, "{ slowNow }"))["slowNow"] != 1:
+                pass
 
-        server.process.send_signal(sig)
-        signalled = time.monotonic()
+            server.process.send_signal(sig)
+            signalled = time.monotonic()
 
-        assert b'"slow":"done"' in await slow.read()
-        assert b"event: complete" in await events.read()
-        assert ([{"id": "1", "type": "complete"}], SERVICE_RESTART) == await rest_of(ws)
-        _, log = await server.process.communicate()
-        assert 0 == server.process.returncode
-        assert time.monotonic() - signalled < SLOW_SECONDS + 3
-        for name in ("sse", "ws"):
-            assert f"closed {name}" in log.decode()
-        assert "Traceback" not in log.decode()
-        assert '"stopped"' in log.decode()
+            assert b'"slow":"done"' in await slow.read()
+            assert b"event: complete" in await events.read()
+            assert ([{"id": "1", "type": "complete"}], SERVICE_RESTART) == await rest_of(ws)
+            assert 0 == await asyncio.to_thread(server.process.wait)
+            assert time.monotonic() - signalled < SLOW_SECONDS + 3
+            for name in ("sse", "ws"):
+                assert f"closed {name}" in server.log
+            assert "Traceback" not in server.log
+            assert '"stopped"' in server.log
 
 
 async def test_several_workers_share_a_port_and_their_counts(
@@ -109,37 +109,38 @@ async def test_several_workers_share_a_port_and_their_counts(
         with pytest.raises(UsageError, match="SQLite takes one server process"):
             serve(settings, make_graph=make_graph, host="127.0.0.1", port=0, workers=2)
         return
-    async with asyncio.timeout(30), start_server(workers=2) as server:
-        for _ in range(20):
-            assert {"hello": "hello world"} == await answer(server, token, "{ hello }")
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(b"GET /metrics HTTP/1.1\r\nHost: roster\r\nConnection: close\r\n\r\n")
-        text = (await reader.read()).decode()
-        writer.close()
-        assert 'roster_operations_total{kind="query",outcome="OK"} 20.0' in text
+    with start_server(workers=2) as server:
+        async with asyncio.timeout(30):
+            for _ in range(20):
+                assert {"hello": "hello world"} == await answer(server, token, "{ hello }")
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(b"GET /metrics HTTP/1.1\r\nHost: roster\r\nConnection: close\r\n\r\n")
+            text = (await reader.read()).decode()
+            writer.close()
+            assert 'roster_operations_total{kind="query",outcome="OK"} 20.0' in text
 
-        server.process.send_signal(signal.SIGTERM)
-        await server.process.communicate()
-        assert 0 == server.process.returncode
+            server.process.send_signal(signal.SIGTERM)
+            assert 0 == await asyncio.to_thread(server.process.wait)
 
 
 async def test_a_stream_is_closed_when_its_client_goes(
     start_server: StartServer, token: str
 ) -> None:
-    async with asyncio.timeout(20), start_server() as server:
-        async with post(server, token, "subscription { ticks }", "text/event-stream") as events:
-            await events.readuntil(b'data: {"data":{"ticks":1}')
-            ws = await websocket(server, token, 'subscription { ticks(name: "ws") }')
-            assert {"openTicks": 2} == await answer(server, token, "{ openTicks }")
-            await ws.close()
-        while (await answer(server, token, "{ openTicks }"))["openTicks"]:
-            pass
+    with start_server() as server:
+        async with asyncio.timeout(20):
+            async with post(server, token, "subscription { ticks }", "text/event-stream") as events:
+                await events.readuntil(b'data: {"data":{"ticks":1}')
+                ws = await websocket(server, token, 'subscription { ticks(name: "ws") }')
+                assert {"openTicks": 2} == await answer(server, token, "{ openTicks }")
+                await ws.close()
+            while (await answer(server, token, "{ openTicks }"))["openTicks"]:
+                pass
 
 
 async def test_a_port_that_is_taken_is_refused_in_words(
     database: Database, start_server: StartServer
 ) -> None:
-    async with start_server() as server:
+    with start_server() as server:
         settings = settings_for(database.url)
         with pytest.raises(RosterError, match=f"cannot listen on 127.0.0.1:{server.port}: "):
             await asyncio.to_thread(

@@ -11,7 +11,8 @@ from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.acceptance.conftest import ServerProcess, StartServer
+from tests.acceptance.conftest import StartServer
+from tests.acceptance.server_process import ServerProcess
 
 PROTOCOL = "graphql-transport-ws"
 LONGEST_MUTATION = 0.005
@@ -224,7 +225,7 @@ async def test_a_storm_of_cancelled_operations_leaves_the_database_answering(
     start_server: StartServer, token: str
 ) -> None:
     """A transaction that is cancelled while it opens would keep the database's lock, or a pool's connection, for ever."""
-    async with start_server() as server:
+    with start_server() as server:
         connection = await acknowledged(server, token)
         for number in range(200):
             query = "subscription { ticks }" if number % 4 == 0 else "mutation { touch }"

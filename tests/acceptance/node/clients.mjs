@@ -1,4 +1,5 @@
 // Asks the server at argv[2] as graphql-ws and graphql-sse do; prints what each of them was told, as one JSON object.
+// Of the subscription, which never ends by itself, the first result is taken, and it is closed.
 import { createClient as createSseClient } from "graphql-sse";
 import { createClient as createWsClient } from "graphql-ws";
 import WebSocket from "ws";
@@ -9,6 +10,10 @@ async function results(client, text) {
   const told = [];
   for await (const result of client.iterate({ query: text })) told.push(result);
   return told;
+}
+
+async function first(client, text) {
+  for await (const result of client.iterate({ query: text })) return result;
 }
 
 async function refusal(connectionParams) {
@@ -39,11 +44,11 @@ const sse = createSseClient({ url, headers: credentials, retryAttempts: 0 });
 console.log(
   JSON.stringify({
     wsQuery: await results(ws, query),
-    wsSubscription: await results(ws, subscription),
+    wsChange: await first(ws, subscription),
     wsUnauthenticated: await refusal({}),
     wsWrongToken: await refusal({ Authorization: "Bearer rst_wrong" }),
     sseQuery: await results(sse, query),
-    sseSubscription: await results(sse, subscription),
+    sseChange: await first(sse, subscription),
   }),
 );
 await ws.dispose();
