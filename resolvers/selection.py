@@ -26,6 +26,8 @@ class Selection:
 
     def __init__(self, info: GraphQLResolveInfo[Context], nodes: Nodes, type_name: str) -> None:
         self._info = info
+        # Strawberry hands over the values alone, where graphql-core's type promises more around them.
+        self._variables: Any = info.variable_values
         # A fragment on an interface holds for every type that implements it.
         self._types = {type_name, "Node"}
         self.fields: Fields = {}
@@ -78,7 +80,7 @@ class Selection:
             return False
         value: Any = (directive.arguments or ())[0].value
         if isinstance(value, VariableNode):
-            given = bool(self._info.variable_values.coerced[value.name.value])
+            given = bool(self._variables[value.name.value])
         else:
             given = bool(value.value)
         return given is (name == "skip")

@@ -80,8 +80,11 @@ class PostgresConnections:
                 return connection
         return await asyncpg.connect(
             self._url.replace("asyncpg://", "postgres://", 1),
-            # Compiling a plan takes longer than most of these statements run.
-            server_settings={"default_transaction_read_only": "on", "jit": "off"},
+            server_settings={
+                "default_transaction_read_only": "on",
+                "jit": "off",  # compiling a plan takes longer than most of these statements run
+                "random_page_cost": "1.1",  # what a roster read touches is cached, or on a disk without a head
+            },
             statement_cache_size=512,
         )
 

@@ -163,7 +163,8 @@ def _many_parents(
         source = f"{parent_table} cross join lateral ({page}) {rows.alias}{rows.joins}"
     else:
         page = f"select {inner.alias}.id from {inner} where {where} order by {inner_clause} limit {limit}"
-        source = f"{parent_table} join {rows.table.name} {rows.alias} on {rows.alias}.id in ({page}){rows.joins}"
+        own = f"{rows.alias}.institution_id = $1 and {rows.alias}.id in ({page})"
+        source = f"{parent_table} join {rows.table.name} {rows.alias} on {own}{rows.joins}"
     sql = f"select {columns} from {source} order by {parent}, {clause}"
     return sql, _Places(decode=decode, row_id=row_id, order=order, parent=parent_place)
 

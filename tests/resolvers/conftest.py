@@ -21,19 +21,19 @@ class Watched:
     """Real connections that remember the statements they ran."""
 
     def __init__(self, inner: Connections) -> None:
-        self._inner = inner
+        self.unwatched = inner
         self.dialect: Dialect = inner.dialect
         self.statements: list[tuple[str, Any]] = []
 
     async def fetch(self, sql: str, values: Any = ()) -> Any:
         self.statements.append((sql, values))
-        return await self._inner.fetch(sql, values)
+        return await self.unwatched.fetch(sql, values)
 
     def usage(self) -> dict[str, int]:
-        return self._inner.usage()
+        return self.unwatched.usage()
 
     async def close(self) -> None:
-        await self._inner.close()
+        await self.unwatched.close()
 
 
 class Graph:

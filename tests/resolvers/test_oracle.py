@@ -28,9 +28,7 @@ from tests.resolvers.mixed_school import (
 )
 
 # One filled school serves all examples of a test: they only read.
-READING = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+READING = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 SEARCHES = st.one_of(
     st.sampled_from([*NAMES, "zoe", "ZOË mül", "login1", "SIS", "sis1", "family@", "%", "_", "\\", " ", "neil zoe"]),
