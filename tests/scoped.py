@@ -23,8 +23,14 @@ _NAMED = re.compile(
 )
 
 
+# Whether a table is empty in the whole database: then it is filled before its indexes are made.
+_IS_EMPTY = re.compile(r"select id from \w+ limit 1")
+
+
 def unscoped(sql: str) -> list[str]:
     """The tables that this statement names without an institution."""
+    if _IS_EMPTY.fullmatch(sql):
+        return []
     named = list(_NAMED.finditer(sql))
     return [one["table"] for one in named if not _is_scoped(sql, one, alone=len(named) == 1)]
 

@@ -258,7 +258,7 @@ def test_sqlite_takes_one_server_process(roster: Roster, tmp_path: Path) -> None
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+@pytest.mark.parametrize("engine", ["postgres"], indirect=True)
 def test_postgres_is_not_migrated_unasked(roster: Roster, config: Path) -> None:
     answer = roster("token", "list", "--config", config)
 

@@ -1,0 +1,45 @@
+"""Nothing is read or written across institutions: judged on the statements that SQLite was really given."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.demo import write_report
+from gateway.store import institutions, tokens
+from gateway.sync.importer import import_report
+from gateway.uow import Database
+from tests.scoped import ROSTER_TABLES, unscoped
+from twin.clock import FixedClock
+from twin.generate import generate
+from twin.options import Options
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+async def test_an_import_names_its_institution_in_every_statement(
+    database: Database, tmp_path: Path
+) -> None:
+    demo = await institutions.ensure(database, slug="demo", canvas_url=None)
+    statements: list[str] = []
+    await database.client._connection.set_trace_callback(statements.append)
+    clock = FixedClock(NOON)
+    for seed, enrollments in ((1, 600), (2, 100)):  # other names, and fewer people
+        report = tmp_path / f"{seed}.zip"
+        small = Options(courses=14, users=200, big=20, enrollments=enrollments, seed=seed)
+        write_report(report, generate(small, clock)[0])
+        await import_report(database, demo, report, clock=clock.now, as_of=clock.now())
+        clock.advance(timedelta(days=1))
+    await tokens.create(database, institution_id=demo.id, name="x", scopes=(), now=NOON)
+    await tokens.revoke(database, institution_id=demo.id, token_id=1, now=NOON)
+    await database.client._connection.set_trace_callback(None)
+
+    rows = await database.rows(
+        "select sum(updated) as updated, sum(held) + sum(removed) as gone from sync_run"
+    )
+    assert 0 < rows[0]["updated"]
+    assert 0 < rows[0]["gone"]
+    assert [] == [sql for sql in statements if unscoped(sql)]
+    touched = {table for table in ROSTER_TABLES if any(table in sql for sql in statements)}
+    assert {"account", "course", "section", "person", "enrollment", "identity", "change"} <= touched
