@@ -11,9 +11,12 @@ from models import roster
 E = TypeVar("E", bound=EnumMeta)
 
 
+_NAMES = {"Direction": "OrderDirection"}
+
+
 def _explain(enum: E, description: str, **values: str) -> E:
     """`enum` as a type of the graph; every value is explained, or this fails."""
-    strawberry.enum(enum, description=description)
+    strawberry.enum(enum, name=_NAMES.get(enum.__name__), description=description)
     definition = enum.__strawberry_definition__  # type: ignore[attr-defined]  # set by strawberry.enum
     for value in definition.values:
         value.description = values[value.name]
@@ -72,6 +75,18 @@ _explain(
     ACTIVE="At least one login works.",
     SUSPENDED="No login works; one is suspended.",
     DELETED="All logins are gone.",
+)
+_explain(
+    roster.IdentityKind,
+    "A kind of identifier that people are known by.",
+    LTI13_SUB="The subject (`sub`) of LTI 1.3.",
+    LTI11_USER_ID="The `user_id` of LTI 1.1.",
+    CANVAS_GLOBAL_ID="Canvas's id in its global form.",
+    CANVAS_UUID="Canvas's UUID.",
+    SIS_USER_ID="SIS id.",
+    INTEGRATION_ID="Integration id.",
+    LOGIN_ID="Login.",
+    EMAIL="E-mail address: the only kind that several people may share.",
 )
 _explain(
     roster.Source,

@@ -15,7 +15,7 @@ def described(text: str) -> Any:
 @strawberry.type(description="One of the sources whose rows are mixed in an answer.")
 class Origin:
     source: Source = described("Who vouches for these rows.")
-    as_of: datetime | None = described("When the oldest read behind them began.")
+    as_of: datetime = described("When the oldest read behind them began.")
     rows: int | None = described("How many rows of the whole list are this source's.")
 
 

@@ -255,7 +255,7 @@ MEMBERSHIP = Table(
 SYNC_RUN = Table(
     type_name="SyncRun",
     name="sync_run",
-    fields=_ids("SyncRun")
+    fields={"id": _ids("SyncRun")["id"]}
     | _plain("state", "source", "started_at", "ended_at", "progress", "message")
     | _plain("rows_read", "created", "updated", "removed", "unchanged", "set_aside", "held")
     | _plain("requests", "quota", "label"),
