@@ -3,6 +3,7 @@
 Pure values. A field that the source did not carry is `UNTOLD`, never None: None is "known to be empty". Canvas ids are global.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
@@ -142,7 +143,11 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class Taken:
-    """What became of a read in the store. `held`: removals that wait for a person. `groups`, `states`: as they came."""
+    """What became of a read in the store. `groups`, `states`: as they came.
+
+    `held`: removals that wait for a person. `contradicted`: active enrollments of which a membership list says otherwise;
+    the scope is due for a richer read. `ids`: our ids of the batch's people, by their keys.
+    """
 
     source: Source
     scope: Scope | None
@@ -156,6 +161,5 @@ class Taken:
     unchanged: int = 0
     held: int = 0
     conflicts: int = 0
-    ids: dict[str, int] = field(
-        default_factory=dict
-    )  # our ids of the batch's people, by their keys
+    contradicted: int = 0
+    ids: Mapping[str, int] = field(default_factory=dict)

@@ -11,10 +11,13 @@ def differ(dialect: Dialect, one: str, other: str) -> str:
 
 
 def temporary(dialect: Dialect, name: str, query: str) -> list[str]:
-    """A table of this transaction alone. SQLite's outlive it, so an older one goes first."""
+    """A table of this transaction alone; an older one of the name goes first, and SQLite's outlive their transaction."""
     if dialect is Dialect.SQLITE:
         return [f"drop table if exists temp.{name}", f"create temp table {name} as {query}"]
-    return [f"create temp table {name} on commit drop as {query}"]
+    return [
+        f"drop table if exists pg_temp.{name}",
+        f"create temp table {name} on commit drop as {query}",
+    ]
 
 
 def next_id(dialect: Dialect, table: str) -> str:

@@ -59,6 +59,26 @@ async def record(
     )
 
 
+async def replace(tx: Transaction, institution_id: int, cover: Cover) -> None:
+    """The newest read of its kind; older ones, that did not come from a run, say nothing any more."""
+    await tx.run(
+        "delete from coverage where institution_id = $1 and scope_kind = $2 and scope_id = $3 and subject = $4"
+        " and source = $5 and authority = $6 and groups = $7 and states = $8 and began_at <= $9 and sync_run_id is null"
+        " and (whole = $10 or not whole)",
+        institution_id,
+        cover.scope_kind,
+        cover.scope_id,
+        cover.subject,
+        cover.source.value,
+        cover.authority,
+        ",".join(sorted(cover.groups)),
+        ",".join(sorted(cover.states)),
+        cover.began_at,
+        cover.whole,
+    )
+    await record(tx, institution_id, None, [cover])
+
+
 async def newer_whole_reads(
     database: Database, institution_id: int, subject: str, as_of: datetime
 ) -> Sequence[tuple[str, int]]:

@@ -1,0 +1,150 @@
+"""Who is in a course as a membership list says: begun, changed, ended, or held where too many would end at once.
+
+Such a list knows nothing of enrollments and changes none. It speaks for those people whom it could have named: for
+everybody known to Canvas where it named each of its own by Canvas ids, else for those alone whom it named before.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+
+from gateway.batch import Batch
+from gateway.merge import Silence, silence_of
+from gateway.store import runs
+from gateway.store.runs import Tally
+from gateway.uow import Row, Transaction
+from models.roster import Source, SyncRunState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """A larger share of a scope's people gone at once waits for a person, but never fewer than `least`."""
+
+    share: float = 0.2
+    least: int = 25
+
+    def holds(self, gone: int, *, of: int) -> bool:
+        """Nobody left where there were people is always held: a course that was concluded looks the same."""
+        return gone > 0 and (gone == of or (gone >= self.least and gone > self.share * of))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    held: int = 0
+    contradicted: int = 0
+
+
+async def take(
+    tx: Transaction,
+    batch: Batch,
+    course: int,
+    people: Mapping[str, int],
+    *,
+    now: datetime,
+    guard: Guard,
+) -> Ended:
+    """`people`: our ids by the batch's keys."""
+    await _write(tx, batch, course, people)
+    silence = silence_of(batch.reading, whole=batch.whole, visible=batch.full, has_sis_ids=False)
+    if silence is not Silence.MEMBERSHIP_ENDED:
+        return Ended()
+    missing = await _missing(tx, batch, course, frozenset(people.values()))
+    if guard.holds(len(missing), of=len(missing) + len(batch.memberships)):
+        await _hold(tx, batch, course, len(missing), now)
+        return Ended(held=len(missing))
+    await _end(tx, batch, course, missing)
+    return Ended(contradicted=sum(1 for row in missing if row["enrolled"]))
+
+
+async def _write(tx: Transaction, batch: Batch, course: int, people: Mapping[str, int]) -> None:
+    await tx.many(
+        "insert into membership (institution_id, course_id, person_id, types, roles, state, source, as_of)"
+        " values ($1, $2, $3, $4, $5, 'ACTIVE', $6, $7) on conflict (institution_id, course_id, person_id) do update set"
+        " types = excluded.types, roles = excluded.roles, state = excluded.state, source = excluded.source,"
+        " as_of = excluded.as_of, ended_at = null where membership.as_of <= excluded.as_of"
+        " and (membership.ended_at is null or membership.ended_at <= excluded.as_of)",
+        [
+            (
+                batch.institution_id,
+                course,
+                people[one.person],
+                ",".join(one.types),
+                orjson.dumps(one.roles).decode(),
+                batch.source.value,
+                batch.began_at,
+            )
+            for one in batch.memberships
+        ],
+    )
+
+
+async def _missing(
+    tx: Transaction, batch: Batch, course: int, present: frozenset[int]
+) -> Sequence[Row]:
+    """Live memberships that such a list made, and active enrollments of people whom it could have named."""
+    rows = await tx.rows(
+        "select p.id, p.canvas_id, m.types, m.id as membership, e.types as enrolled from person p"
+        " left join membership m on m.institution_id = $1 and m.course_id = $2 and m.person_id = p.id"
+        " and m.ended_at is null and m.source = $3 and m.as_of <= $4"
+        " left join (select person_id, min(type) as types from enrollment where institution_id = $1 and course_id = $2"
+        " and state = 'ACTIVE' and removed_at is null and type <> 'TEST_STUDENT' and standing_as_of <= $4"
+        " group by person_id) e on e.person_id = p.id"
+        " where p.institution_id = $1 and (m.id is not null or e.types is not null)",
+        batch.institution_id,
+        course,
+        Source.NRPS.value,
+        batch.began_at,
+    )
+    by_canvas_id = all(person.canvas_id is not None for person in batch.people)
+    return [
+        row
+        for row in rows
+        if int(row["id"]) not in present
+        and (row["membership"] or (by_canvas_id and row["canvas_id"]))
+    ]
+
+
+async def _end(tx: Transaction, batch: Batch, course: int, missing: Sequence[Row]) -> None:
+    """Ended as of the list's beginning, also for those who had no membership yet, so that the newer word is there to win."""
+    await tx.many(
+        "insert into membership (institution_id, course_id, person_id, types, roles, state, source, as_of, ended_at)"
+        " values ($1, $2, $3, $4, '[]', 'ACTIVE', $5, $6, $6) on conflict (institution_id, course_id, person_id)"
+        " do update set ended_at = excluded.ended_at, source = excluded.source"
+        " where membership.as_of <= excluded.as_of and membership.ended_at is null",
+        [
+            (
+                batch.institution_id,
+                course,
+                row["id"],
+                row["types"] or row["enrolled"],
+                batch.source.value,
+                batch.began_at,
+            )
+            for row in missing
+        ],
+    )
+
+
+async def _hold(tx: Transaction, batch: Batch, course: int, missing: int, now: datetime) -> None:
+    """A run that waits for a person."""
+    run_id = await runs.begin(
+        tx,
+        batch.institution_id,
+        source=batch.source,
+        scope=("course", course),
+        label="membership list",
+        fingerprint="",
+        read_began_at=batch.began_at,
+        now=now,
+    )
+    await runs.close(
+        tx,
+        batch.institution_id,
+        run_id,
+        state=SyncRunState.HELD,
+        tally=Tally(rows_read=len(batch.memberships), held=missing),
+        message=f"{missing:,} people would leave the course at once: more than the shrink guard allows",
+        now=now,
+    )

@@ -1,0 +1,322 @@
+"""A batch into the store, in one transaction: people recognised, rows merged, endings, the ledger, the feed.
+
+What is missing from a batch ends only as `gateway.merge` says: an enrollment by a whole read of eyes that see everything,
+a membership by a whole pull; a part of an answer ends nothing.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeVar
+
+import polars as pl
+from msgspec import Struct, UnsetType
+
+from gateway.batch import Batch, Course, Enrollment, Person, Section, Taken
+from gateway.changes import SubjectType
+from gateway.identity import Trust
+from gateway.merge import Silence, silence_of
+from gateway.planner import ScopeKind, Subject
+from gateway.store import identities, ledger, matching, memberships, merging, told
+from gateway.store.ledger import Cover
+from gateway.store.memberships import Ended, Guard
+from gateway.store.merging import Merged, Telling
+from gateway.store.shapes import ACCOUNT, COURSE, ENROLLMENT, PERSON, SECTION, TERM, Shape
+from gateway.store.told import Columns, Mention, alike, our_ids
+from gateway.uow import Database, Transaction
+from models import text
+from models.roster import ChangeKind, EnrollmentState
+
+S = TypeVar("S", bound=Struct)
+
+_SCOPE_COLUMNS = {
+    ScopeKind.COURSE: "course_id",
+    ScopeKind.SECTION: "section_id",
+    ScopeKind.PERSON: "person_id",
+}
+_SUBJECTS = {Subject.ENROLLMENTS: "enrollment", Subject.MEMBERS: "membership"}
+
+
+async def take(
+    database: Database,
+    batch: Batch,
+    *,
+    now: datetime,
+    trust: Trust = Trust(),  # noqa: B008  frozen
+    guard: Guard = Guard(),  # noqa: B008  frozen
+) -> Taken:
+    """All of the batch, or nothing of it."""
+
+    async def work(tx: Transaction) -> Taken:
+        await merging.lock(tx, batch.institution_id)
+        first = await _first_load(tx, batch)
+        telling = Telling(
+            institution_id=batch.institution_id,
+            source=batch.source,
+            as_of=batch.began_at,
+            run_id=None,
+            now=now,
+            feed=True,
+            made=first is None,
+        )
+        taking = _Taking(tx=tx, batch=batch, now=now, trust=trust, guard=guard, telling=telling)
+        return await taking.take(first)
+
+    return await database.transact(work)
+
+
+async def _first_load(tx: Transaction, batch: Batch) -> int | None:
+    """The course of which this is the first whole read: its new rows are told as one BASELINE."""
+    scope = batch.scope
+    if scope is None or scope.kind is not ScopeKind.COURSE or not batch.whole:
+        return None
+    rows = await tx.rows(
+        "select 1 as one from coverage where institution_id = $1 and (scope_kind in ('institution', 'account')"
+        " or (scope_kind = 'course' and scope_id = $2)) limit 1",
+        batch.institution_id,
+        scope.id,
+    )
+    return None if rows else scope.id
+
+
+@dataclass(kw_only=True)
+class _Taking:
+    tx: Transaction
+    batch: Batch
+    now: datetime
+    trust: Trust
+    guard: Guard
+    telling: Telling
+    merged: Merged = field(default_factory=Merged)
+
+    async def take(self, first: int | None) -> Taken:
+        """`first`: the course whose first load this is."""
+        batch = self.batch
+        courses = await self._courses()
+        sections = await self._sections(courses)
+        people, doubts = await self._people()
+        await self._enrollments(courses, sections, people)
+        ended = await self._memberships(people)
+        if first is not None:
+            await self._tell_baseline(first)
+        whole = batch.whole and not ended.held
+        await self._cover(whole=whole)
+        return Taken(
+            source=batch.source,
+            scope=batch.scope,
+            as_of=batch.began_at,
+            whole=whole,
+            groups=batch.groups,
+            states=batch.states,
+            held=ended.held,
+            conflicts=doubts,
+            contradicted=ended.contradicted,
+            ids=people,
+            **vars(self.merged),
+        )
+
+    async def _courses(self) -> Mapping[int, int]:
+        """Our ids by Canvas id; what is only mentioned is made by its id alone."""
+        batch = self.batch
+        accounts = await self._mentioned(ACCOUNT, _numbers(c.account for c in batch.courses))
+        terms = await self._mentioned(TERM, _numbers(c.term for c in batch.courses))
+
+        def columns(course: Course) -> Columns:
+            known = told.columns(course)
+            if "name" in known:
+                known |= told.keys(course.name, course.course_code)
+            for name, ids in (("account", accounts), ("term", terms)):
+                if name in known:
+                    known[f"{name}_id"] = ids.get(known.pop(name))
+            return known
+
+        await self._merge(COURSE, batch.courses, columns)
+        named = {c.canvas_id for c in batch.courses}
+        named |= {s.course for s in batch.sections} | {e.course for e in batch.enrollments}
+        named |= set(_numbers(s.origin for s in batch.sections))
+        return await self._mentioned(COURSE, named)
+
+    async def _mentioned(self, shape: Shape, canvas_ids: Collection[int]) -> Mapping[int, int]:
+        known = await our_ids(self.tx, self.batch.institution_id, shape.table, canvas_ids)
+        new = [Mention(canvas_id=one) for one in sorted(set(canvas_ids) - known.keys())]
+        if not new:
+            return known
+        await self._merge(shape, new, told.columns)
+        return await our_ids(self.tx, self.batch.institution_id, shape.table, canvas_ids)
+
+    async def _sections(self, courses: Mapping[int, int]) -> Mapping[int, int]:
+        """A section that an enrollment names is written where it is new, or has moved to another course."""
+        batch = self.batch
+        described = {section.canvas_id for section in batch.sections}
+        mentioned = {
+            e.section: Section(canvas_id=e.section, course=e.course)
+            for e in batch.enrollments
+            if e.section not in described
+        }
+        where = await self._where_sections_are(mentioned)
+        moved = [s for s in mentioned.values() if where.get(s.canvas_id) != courses[s.course]]
+
+        def columns(section: Section) -> Columns:
+            known = told.columns(section)
+            known["course_id"] = courses[known.pop("course")]
+            if "origin" in known:
+                known["origin_course_id"] = courses.get(known.pop("origin"))
+            return known
+
+        await self._merge(SECTION, [*batch.sections, *moved], columns)
+        return await our_ids(self.tx, batch.institution_id, "section", described | mentioned.keys())
+
+    async def _where_sections_are(self, canvas_ids: Collection[int]) -> Mapping[int, int]:
+        ids = await our_ids(self.tx, self.batch.institution_id, "section", canvas_ids)
+        if not ids:
+            return {}
+        listed = ", ".join(f"{one:d}" for one in sorted(ids.values()))
+        rows = await self.tx.rows(
+            f"select canvas_id, course_id from section where institution_id = $1 and id in ({listed})",
+            self.batch.institution_id,
+        )
+        return {int(row["canvas_id"]): int(row["course_id"]) for row in rows}
+
+    async def _people(self) -> tuple[dict[str, int], int]:
+        """Our ids by the batch's keys, and how many doubts went to the desk."""
+        batch, tx = self.batch, self.tx
+        scope = batch.scope
+        course = scope.id if scope is not None and scope.kind is ScopeKind.COURSE else None
+        found = await matching.recognise(
+            tx, batch.institution_id, batch.people, course=course, trust=self.trust
+        )
+        ids: dict[str, int] = {}
+
+        def columns(person: Person) -> Columns:
+            known = told.columns(person)
+            known["id"] = found.people[person.key].person
+            for name in ("key", "aliases", "test_student"):
+                del known[name]
+            if "name" in known or "sortable_name" in known:
+                known |= _person_keys(person)
+            return known
+
+        for people, frame in alike(batch.people, columns):
+            await merging.stage(tx, PERSON, frame, self.telling, match=False)
+            self.merged += await merging.settle(tx, PERSON, frame.columns, self.telling)
+            staged = await tx.rows("select n, id from staged")
+            of_row = {int(row["n"]): int(row["id"]) for row in staged}
+            ids |= {person.key: of_row[n] for n, person in enumerate(people, 1) if n in of_row}
+        await identities.end(tx, self.telling, found.ends)
+        await matching.open_aliases(tx, self.telling, found, ids, course)
+        doubts = [(replace(held, claimant=ids[key]), why) for key, held, why in found.doubts]
+        await identities.record_conflicts(tx, self.telling, doubts)
+        return ids, len(doubts)
+
+    async def _enrollments(
+        self, courses: Mapping[int, int], sections: Mapping[int, int], people: Mapping[str, int]
+    ) -> None:
+        def columns(row: Enrollment) -> Columns:
+            known = told.columns(row)
+            known["course_id"] = courses[known.pop("course")]
+            known["section_id"] = sections[known.pop("section")]
+            known["person_id"] = people[known.pop("person")]
+            associated = known.pop("associated")
+            known["associated_person_id"] = None if associated is None else people.get(associated)
+            return known
+
+        seen = await self._merge(ENROLLMENT, self.batch.enrollments, columns)
+        ended = [*await self._gone(), *await self._silent(seen)]
+        if ended:
+            frame = pl.DataFrame(
+                {"id": ended, "state": [EnrollmentState.DELETED.value] * len(ended)},
+                schema={"id": pl.Int64, "state": pl.String},
+            ).with_columns(row_hash=pl.lit(None, pl.Int64))
+            self.merged += await merging.merge(self.tx, ENROLLMENT, frame, self.telling)
+
+    async def _gone(self) -> list[int]:
+        ids = await our_ids(self.tx, self.batch.institution_id, "enrollment", self.batch.gone)
+        return sorted(ids.values())
+
+    async def _silent(self, seen: Collection[int]) -> list[int]:
+        """Rows without a Canvas id that a whole list should have shown: those that have one were asked for by it."""
+        batch = self.batch
+        scope = batch.scope
+        means = silence_of(batch.reading, whole=batch.whole, visible=batch.full, has_sis_ids=False)
+        if scope is None or means is not Silence.REMOVED or scope.kind not in _SCOPE_COLUMNS:
+            return []
+        states = ", ".join(f"'{state}'" for state in sorted(batch.states))
+        rows = await self.tx.rows(
+            f"select id from enrollment where institution_id = $1 and {_SCOPE_COLUMNS[scope.kind]} = $2"
+            f" and canvas_id is null and removed_at is null and standing_as_of <= $3 and state in ({states})",
+            batch.institution_id,
+            scope.id,
+            batch.began_at,
+        )
+        return [int(row["id"]) for row in rows if int(row["id"]) not in seen]
+
+    async def _memberships(self, people: Mapping[str, int]) -> Ended:
+        batch = self.batch
+        if batch.scope is None or batch.subject is not Subject.MEMBERS:
+            return Ended()
+        return await memberships.take(
+            self.tx, batch, batch.scope.id, people, now=self.now, guard=self.guard
+        )
+
+    async def _merge(
+        self, shape: Shape, rows: Iterable[S], columns: Callable[[S], Columns]
+    ) -> set[int]:
+        """Our ids of the rows."""
+        ids: set[int] = set()
+        for _, frame in alike(rows, columns):
+            await merging.stage(self.tx, shape, frame, self.telling)
+            self.merged += await merging.settle(self.tx, shape, frame.columns, self.telling)
+            ids.update(await merging.staged_ids(self.tx))
+        return ids
+
+    async def _cover(self, *, whole: bool) -> None:
+        batch = self.batch
+        if batch.scope is None or batch.subject is None:
+            return
+        cover = Cover(
+            scope_kind=batch.scope.kind,
+            scope_id=batch.scope.id,
+            subject=_SUBJECTS[batch.subject],
+            source=batch.source,
+            authority=batch.authority,
+            groups=batch.groups,
+            states=batch.states,
+            began_at=batch.began_at,
+            ended_at=batch.ended_at,
+            whole=whole,
+            rows=len(batch.enrollments) or len(batch.memberships),
+            requests=batch.requests,
+            quota=batch.quota,
+        )
+        await ledger.replace(self.tx, batch.institution_id, cover)
+
+    async def _tell_baseline(self, course: int) -> None:
+        """One entry in the place of one for each row: take a snapshot of the course here, and follow."""
+        batch = self.batch
+        await self.tx.run(
+            "insert into change (institution_id, position, at, kind, subject_type, subject_id, course_id, source)"
+            " values ($1, $2, $3, $4, $5, $6, $6, $7)",
+            batch.institution_id,
+            await merging.take_positions(self.tx, batch.institution_id, 1),
+            self.now,
+            ChangeKind.BASELINE.value,
+            SubjectType.COURSE.value,
+            course,
+            batch.source.value,
+        )
+
+
+def _numbers(values: Iterable[int | UnsetType | None]) -> set[int]:
+    return {value for value in values if isinstance(value, int)}
+
+
+def _person_keys(person: Person) -> Columns:
+    """What people are ordered and searched by."""
+    names = [
+        name if isinstance(name, str) else None
+        for name in (person.sortable_name, person.name, person.short_name)
+    ]
+    return {
+        "sort_key": text.sort_key(*names[:2]),
+        "search_key": text.search_key(names[1], names[0], names[2]),
+    }
