@@ -72,7 +72,8 @@ class Offer:
 
     `needs`: the needs it is made for, by their place in the level. `as_of`: when its facts' read began, or would.
     `eyes`: None when it sees the whole scope, else the person whose permission cuts it; `whole`: it reaches the end
-    of what those eyes see. `obstacle`: why it cannot be used at all now (no credential, breaker open), in words.
+    of what those eyes see. `origins`: of what is kept locally, whose reads it rests on. `obstacle`: why it cannot be
+    used at all now (no credential, breaker open), in words.
     """
 
     source: Source
@@ -83,6 +84,7 @@ class Offer:
     as_of: datetime | None
     whole: bool = True
     eyes: int | None = None
+    origins: frozenset[Source] = frozenset()
     price: Price = field(default_factory=Price)
     obstacle: str | None = None
     obstacle_kind: GapReason = GapReason.SOURCE_UNAVAILABLE
@@ -198,8 +200,7 @@ def total(prices: Iterable[Price]) -> Price:
 
 def _objections(need: Need, offer: Offer, now: datetime) -> Iterable[str | None]:
     yield offer.obstacle
-    if need.sources is not None and offer.source not in need.sources:
-        yield f"the caller allows only {_words(need.sources)}"
+    yield _source_objection(need, offer)
     if need.subject not in offer.subjects:
         yield f"it knows {_words(offer.subjects)}, not {need.subject}"
     if missing := need.groups - offer.groups:
@@ -212,6 +213,15 @@ def _objections(need: Need, offer: Offer, now: datetime) -> Iterable[str | None]
     yield _age_objection(need, offer, now)
     if offer.price.latency > need.deadline:
         yield f"it would take {_span(offer.price.latency)}, and the caller waits {_span(need.deadline)}"
+
+
+def _source_objection(need: Need, offer: Offer) -> str | None:
+    """What is kept locally counts as the word of those who told it, too."""
+    if need.sources is None or offer.source in need.sources:
+        return None
+    if offer.origins and offer.origins <= need.sources:
+        return None
+    return f"the caller allows only {_words(need.sources)}"
 
 
 def _eyes_objection(need: Need, offer: Offer) -> str | None:

@@ -4,6 +4,7 @@ Pure. Each endpoint of each institution has an exponentially weighted mean of th
 beginning at a prior; the throttle's own headers and the clock teach it (`gateway.canvas.answers.cost`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -68,6 +69,32 @@ PAGE_SIZES = {
     Endpoint.MEMBER_PAGE: 50,
     Endpoint.MEMBER_PAGE_WITH_MESSAGE: 50,
 }
+
+
+class PriceBook:
+    """What an institution's calls cost, for its sources to price their offers by and to teach."""
+
+    def __init__(self, known: Mapping[Endpoint, Expectation] | None = None) -> None:
+        self._known = {**PRIORS, **(known or {})}
+        self._taught: set[Endpoint] = set()
+
+    def expected(self, endpoint: Endpoint) -> Expectation:
+        return self._known[endpoint]
+
+    def teach(self, endpoint: Endpoint, *, quota: float, seconds: float, calls: int = 1) -> None:
+        """What `calls` calls cost together."""
+        if calls < 1:
+            return
+        self._known[endpoint] = self._known[endpoint].taught(
+            quota=quota / calls, seconds=seconds / calls
+        )
+        self._taught.add(endpoint)
+
+    def news(self) -> dict[Endpoint, Expectation]:
+        """What was learned since this was last asked."""
+        learned = {endpoint: self._known[endpoint] for endpoint in sorted(self._taught)}
+        self._taught.clear()
+        return learned
 
 
 def pages(endpoint: Endpoint, rows: int | None) -> int:

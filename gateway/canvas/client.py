@@ -61,10 +61,17 @@ class Fixed:
 
 @dataclass(kw_only=True)
 class Meter:
-    """What was spent upstream so far."""
+    """What was spent upstream so far. `refused`: requests that met the throttle; `waiting`: those held back for it now."""
 
     requests: int = 0
     quota: float = 0.0
+    refused: int = 0
+    waiting: int = 0
+
+    @property
+    def throttled(self) -> bool:
+        """Whether the throttle is what this has met, or waits for."""
+        return bool(self.refused or self.waiting)
 
     def charge(self, quota: float) -> None:
         self.requests += 1
@@ -114,6 +121,10 @@ class Canvas:
             yield page
             url = self._next(answer)
 
+    async def remaining(self, credential: Credential) -> float:
+        """Throttle units left in the bucket of its token, as far as we know."""
+        return await self._buckets.remaining(_bucket(await credential.token()))
+
     async def write(
         self, call: Call, method: str, path: str, fields: Params = ()
     ) -> dict[str, Any]:
@@ -145,7 +156,11 @@ class Canvas:
         self, call: Call, token: str, method: str, url: str, fields: Params
     ) -> Response:
         bucket = _bucket(token)
-        await self._buckets.admit(bucket, background=call.background)
+        call.meter.waiting += 1
+        try:
+            await self._buckets.admit(bucket, background=call.background)
+        finally:
+            call.meter.waiting -= 1
         answer: Response | None = None
         try:
             answer = await self._http.send(_request(method, url, token, fields))
@@ -168,6 +183,7 @@ class Canvas:
             await self._buckets.settle(bucket, cost=0.0, remaining=None)
         elif isinstance(answers.failure(answer), SourceThrottled):
             call.meter.charge(0.0)
+            call.meter.refused += 1
             await self._buckets.refused(bucket, remaining=answers.remaining(answer))
         else:
             cost = answers.cost(answer)

@@ -69,6 +69,7 @@ def an_offer(
     requests: float = 1,
     quota: float = 1,
     seconds: float = 0.5,
+    origins: frozenset[Source] = frozenset(),
     obstacle: str | None = None,
 ) -> Offer:
     return Offer(
@@ -80,6 +81,7 @@ def an_offer(
         as_of=None if minutes_old is None else NOW - timedelta(minutes=minutes_old),
         whole=whole,
         eyes=eyes,
+        origins=origins,
         price=Price(requests=requests, quota=quota, latency=timedelta(seconds=seconds)),
         obstacle=obstacle,
     )
@@ -102,6 +104,12 @@ REFUSALS = [
         an_offer(),
         "the caller allows only NRPS",
         id="a source the caller left out",
+    ),
+    pytest.param(
+        a_need(sources=frozenset({Source.NRPS})),
+        an_offer(Source.LOCAL, origins=frozenset({Source.NRPS, Source.REPORT})),
+        "the caller allows only NRPS",
+        id="kept, and partly told by a source the caller left out",
     ),
     pytest.param(
         a_need(subject=Subject.ENROLLMENTS),
@@ -180,6 +188,11 @@ ACCEPTED = [
     pytest.param(a_need(), local(minutes_old=15), id="exactly as old as asked for"),
     pytest.param(a_need(allow_stale=True), local(minutes_old=9999), id="stale, and allowed to be"),
     pytest.param(a_need(person=7), an_offer(), id="fuller eyes, rights known"),
+    pytest.param(
+        a_need(sources=frozenset({Source.NRPS})),
+        an_offer(Source.LOCAL, origins=frozenset({Source.NRPS})),
+        id="kept, and told by the source that the caller wants",
+    ),
     pytest.param(
         a_need(person=7, rights_known=False), an_offer(eyes=7), id="the viewer's own eyes"
     ),
