@@ -14,7 +14,10 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from gateway import graphiql, health
-from gateway.auth import Authenticator, service_tokens
+from gateway.auth import Authenticator, launched_sessions, service_tokens
+from gateway.http.client import Client
+from gateway.lti import routes as lti
+from gateway.lti.launches import Launches
 from gateway.metrics import Metrics
 from gateway.middleware import DatabaseContext, OriginRule, RequestRecord
 from gateway.readpath.connections import Connections, open_connections
@@ -26,7 +29,7 @@ from resolvers.limits import Limits
 from resolvers.operations import Graph, Operations
 from resolvers.schema import make_graph as make_roster_graph
 
-_ROUTES = frozenset({"/graphql", "/healthz", "/readyz", "/metrics"})
+_ROUTES = frozenset({"/graphql", "/healthz", "/readyz", "/metrics", *lti.ADDRESSES})
 _CORS_HEADERS = ["authorization", "content-type", "cache-control", "roster-act-as", "x-request-id"]
 
 
@@ -36,6 +39,7 @@ class State(TypedDict):
     database: Database
     endpoint: Endpoint
     metrics: Metrics
+    launches: Launches
 
 
 class Parts(NamedTuple):
@@ -83,6 +87,7 @@ def create_app(
         async with (
             Database.open(server.database_url) as database,
             open_connections(server.database_url) as connections,
+            Client(allows_private_networks=server.allows_private_networks) as client,
         ):
             await prepare(settings, database)
             metrics.watch(
@@ -98,16 +103,26 @@ def create_app(
                 stop=parts.stop,
                 metrics=metrics,
             )
-            authenticator = Authenticator(service_tokens(database), monotonic=time.monotonic)
+            authenticator = Authenticator(
+                service_tokens(database),
+                find_session=launched_sessions(database, now),
+                monotonic=time.monotonic,
+            )
             endpoint = Endpoint(operations, authenticate=authenticator.viewer, page=page)
             with database.active():
-                yield State(database=database, endpoint=endpoint, metrics=metrics)
+                yield State(
+                    database=database,
+                    endpoint=endpoint,
+                    metrics=metrics,
+                    launches=Launches.build(settings, database, client, now),
+                )
 
     return Starlette(
         lifespan=lifespan,
         routes=[
             Route("/graphql", _GraphAddress(), middleware=_for_browsers(settings)),
             WebSocketRoute("/graphql", _GraphAddress(), middleware=_for_browsers(settings)),
+            *lti.routes(_for_browsers(settings)),
             *([Mount("/static", graphiql.files())] if page else []),
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),

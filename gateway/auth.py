@@ -1,18 +1,29 @@
-"""Who is asking: a bearer token in, a `Viewer` out."""
+"""Who is asking: a bearer token or a launched session's cookie in, a `Viewer` out."""
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import NamedTuple
 
+from starlette.requests import cookie_parser
+
 from gateway.errors import Forbidden, Unauthenticated
-from gateway.store import institutions, tokens
+from gateway.store import institutions, sessions, tokens
+from gateway.store.sessions import Kind, Opened
 from gateway.uow import Database
-from gateway.viewer import Scope, Viewer
+from gateway.viewer import Launched, Scope, Viewer
+from models import lti_roles
 
 _REMEMBERED_SECONDS = 3.0  # a revoked token is refused this much later at most
 _REMEMBERED_TOKENS = 10_000
 
+# The second one is for a developer's plain http alone: some clients send no Secure cookie there.
+SESSION_COOKIES = ("__Host-roster_session", "roster_session")
+
+_LAUNCHED_SCOPES = frozenset({Scope.ROSTER_READ})
+
 Find = Callable[[str], Awaitable[Viewer | None]]
+FindSession = Callable[[str, Kind], Awaitable[Viewer | None]]
 
 
 class _Answer(NamedTuple):
@@ -21,26 +32,47 @@ class _Answer(NamedTuple):
 
 
 class Authenticator:
-    """Viewers by their credentials, each remembered for a few seconds.
+    """Viewers by their credentials: service tokens, and the cookie or token of a launched session.
 
     A secret is looked up by its digest, here and in the database, so no comparison's time tells anything about it,
-    and none is kept in memory.
+    and none is kept in memory. Service tokens are remembered for a few seconds; a session that was ended is over at once.
     """
 
-    def __init__(self, find: Find, *, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        find: Find,
+        *,
+        find_session: FindSession | None = None,
+        monotonic: Callable[[], float],
+    ) -> None:
         self._find = find
+        self._find_session = find_session
         self._monotonic = monotonic
         self._remembered: dict[bytes, _Answer] = {}
 
     async def viewer(self, headers: Mapping[str, str]) -> Viewer:
         """The viewer of a request, or Unauthenticated."""
-        viewer = await self._lookup(_bearer(headers.get("authorization")))
+        viewer = await self._found(headers)
         if viewer is None:
-            raise Unauthenticated("This token is unknown or revoked.")
+            raise Unauthenticated("This token is unknown, revoked or expired.")
         if "roster-act-as" in headers:
             # Ignoring it would show a person's screen what only the service may see.
             raise Forbidden("Acting for a person is not available to this credential.")
         return viewer
+
+    async def _found(self, headers: Mapping[str, str]) -> Viewer | None:
+        header = headers.get("authorization")
+        if header is None and self._find_session:
+            for unverified_secret in session_cookies(headers.get("cookie", "")):
+                viewer = await self._find_session(unverified_secret, Kind.COOKIE)
+                if viewer is not None:
+                    return viewer
+        unverified_secret = _bearer(header)
+        if unverified_secret.startswith(tokens.PREFIX):
+            return await self._lookup(unverified_secret)
+        if self._find_session is None:
+            return None
+        return await self._find_session(unverified_secret, Kind.BEARER)
 
     async def _lookup(self, unverified_secret: str) -> Viewer | None:
         key = hashlib.sha256(unverified_secret.encode()).digest()
@@ -52,6 +84,48 @@ class Authenticator:
                 self._remembered.clear()
             self._remembered[key] = answer
         return answer.viewer
+
+
+def session_cookies(header: str) -> list[str]:
+    """What a browser sends under the session's names, the guarded one first."""
+    sent = cookie_parser(header)
+    return [sent[name] for name in SESSION_COOKIES if sent.get(name)]
+
+
+def launched_sessions(database: Database, clock: Callable[[], datetime]) -> FindSession:
+    """Finds a viewer by a secret of a launched session."""
+
+    async def find(unverified_secret: str, kind: Kind) -> Viewer | None:
+        opened = await sessions.find(database, unverified_secret, kind, now=clock())
+        return None if opened is None else await viewer_of(database, opened)
+
+    return find
+
+
+async def viewer_of(database: Database, opened: Opened) -> Viewer | None:
+    """The launched person of a session that is open."""
+    session = opened.session
+    institution = await institutions.by_id(database, session.institution_id)
+    if institution is None:
+        return None
+    launched = Launched(
+        session_id=session.id,
+        course_id=session.course_id,
+        account_canvas_id=session.account_canvas_id,
+        types=frozenset(session.types),
+        administrator=lti_roles.is_administrator(session.roles),
+        shown=frozenset(session.shown),
+        real_user=session.real_user,
+    )
+    return Viewer(
+        institution_id=institution.id,
+        institution_slug=institution.slug,
+        canvas_url=institution.canvas_url,
+        shard=institution.shard,
+        scopes=_LAUNCHED_SCOPES,
+        user_id=session.person_id,
+        launched=launched,
+    )
 
 
 def service_tokens(database: Database) -> Find:
@@ -80,6 +154,7 @@ def _bearer(header: str | None) -> str:
         raise Unauthenticated("Send a token: Authorization: Bearer rst_…")
     scheme, _, rest = header.partition(" ")
     secret = rest.strip()
-    if scheme.lower() != "bearer" or not secret.startswith(tokens.PREFIX) or not secret.isascii():
+    known = secret.startswith((tokens.PREFIX, sessions.PREFIX)) and secret.isascii()
+    if scheme.lower() != "bearer" or not known:
         raise Unauthenticated("The token is sent as Authorization: Bearer rst_…")
     return secret

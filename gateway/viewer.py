@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.errors import Forbidden
+from models.roster import EnrollmentType
 
 
 class Scope(StrEnum):
@@ -33,8 +34,28 @@ class Rights:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Launched:
+    """The launch that the caller's session began with. `course_id`: where, if in a course, and `types` as what there.
+
+    `administrator`: of some account; `account_canvas_id`: the one whose pages it came from. `shown`: what the tool's
+    privacy level let through. `real_user`: the Canvas id of whoever acts as the person.
+    """
+
+    session_id: int
+    course_id: int | None
+    account_canvas_id: int | None
+    types: frozenset[EnrollmentType]
+    administrator: bool
+    shown: frozenset[str]
+    real_user: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Viewer:
-    """The caller of one request: of one institution, with a credential's scopes, perhaps acting for a person."""
+    """The caller of one request: of one institution, with a credential's scopes, perhaps acting for a person.
+
+    `launched`: how a person came here who has no service token.
+    """
 
     institution_id: int
     institution_slug: str
@@ -43,6 +64,7 @@ class Viewer:
     scopes: frozenset[Scope]
     user_id: int | None = None
     acts_for_id: int | None = None
+    launched: Launched | None = None
     rights: Rights = Rights()
 
     def require(self, *any_of: Scope) -> None:

@@ -14,9 +14,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateway.errors import LaunchRefused
-from gateway.lti.launch import Launch, Told, launch_of, said
+from gateway.lti.launch import REAL_USER, Launch, Told, launch_of, said
 
 LTI = "https://purl.imsglobal.org/spec/lti/claim/"
+PLACEMENT = "https://www.instructure.com/placement"
 NRPS = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
 
 CLOCK_SKEW = timedelta(seconds=60)
@@ -187,7 +188,7 @@ def launch_from(
 
 def _told(claims: SignedClaims, consumer_secrets: Mapping[str, str]) -> Told:
     context, platform = claims.nested("context"), claims.nested("tool_platform")
-    lis, custom = claims.nested("lis"), claims.nested("custom")
+    lis = claims.nested("lis")
     services = claims.get(NRPS)
     kinds = context.get("type")
     return Told(
@@ -206,7 +207,7 @@ def _told(claims: SignedClaims, consumer_secrets: Mapping[str, str]) -> Told:
         context_label=said(context.get("label")),
         context_types=tuple(map(str, kinds)) if isinstance(kinds, list) else (),
         course_sis_id=said(lis.get("course_offering_sourcedid")),
-        custom={name: text for name, value in custom.items() if (text := said(value)) is not None},
+        custom=_custom(claims),
         product=said(platform.get("product_family_code")),
         platform_guid=said(platform.get("guid"), longest=255),
         platform_name=said(platform.get("name")),
@@ -218,6 +219,24 @@ def _told(claims: SignedClaims, consumer_secrets: Mapping[str, str]) -> Told:
         target=said(claims.lti("target_link_uri")),
         at=_time(claims.get("iat")) or datetime.min.replace(tzinfo=UTC),
     )
+
+
+def _custom(claims: SignedClaims) -> dict[str, str]:
+    """Custom fields, if they are the tool's own.
+
+    Whoever makes a link in a course may name custom fields as well, which go before the tool's: `canvas_user_id` would make
+    its author anybody. In a placement, where the link is the context itself, there is no such author. Who acts for
+    somebody is believed always: it is only written down.
+    """
+    said_so = {
+        name: text
+        for name, value in claims.nested("custom").items()
+        if (text := said(value)) is not None
+    }
+    in_placement = claims.get(PLACEMENT) or (
+        claims.nested("resource_link").get("id") == claims.nested("context").get("id")
+    )
+    return said_so if in_placement else {n: t for n, t in said_so.items() if n == REAL_USER}
 
 
 def _lti11_ids(claims: SignedClaims, consumer_secrets: Mapping[str, str]) -> frozenset[str]:

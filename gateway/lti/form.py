@@ -11,7 +11,7 @@ _OTHER_NAMES = {"canvas_workflow_state": "canvas_course_workflow_state"}
 
 
 def launch_from(signed: Mapping[str, str], *, scope: str, shard: int, now: datetime) -> Launch:
-    """`signed`: the parameters that the signature covers, by name."""
+    """`signed`: the platform's own parameters (`oauth1.own_fields`), once their signature stands."""
     if not said(signed.get("resource_link_id")):
         raise LaunchRefused("resource_link", "The launch names no resource link.")
     return launch_of(_told(signed, now), scope=scope, shard=shard)
@@ -49,6 +49,10 @@ def _told(signed: Mapping[str, str], now: datetime) -> Told:
 
 
 def _custom(signed: Mapping[str, str]) -> dict[str, str]:
+    """Custom fields of Canvas, or of a placement: elsewhere a teacher may name some for an activity."""
+    in_placement = signed.get("resource_link_id") == signed.get("context_id")
+    if signed.get("tool_consumer_info_product_family_code") != CANVAS and not in_placement:
+        return {}
     found: dict[str, str] = {}
     for name, value in signed.items():
         own = name.removeprefix("custom_")

@@ -15,6 +15,7 @@ from models import canvas_ids, lti_roles
 from models.roles import CANVAS_TYPES
 from models.roster import CourseState, EnrollmentState, EnrollmentType, IdentityKind
 
+REAL_USER = "canvas_masquerading_user_id"
 CANVAS = "canvas"  # the product family code of Canvas
 
 # Custom fields that the gateway asks Canvas for (`gateway.lti.configuration`), by the names of Canvas's own in LTI 1.1.
@@ -39,7 +40,7 @@ CUSTOM_FIELDS: Mapping[str, str] = {
     "canvas_api_domain": "$Canvas.api.domain",
     "canvas_term_id": "$Canvas.term.id",
     "canvas_term_name": "$Canvas.term.name",
-    "canvas_masquerading_user_id": "$Canvas.masqueradingUser.id",
+    REAL_USER: "$Canvas.masqueradingUser.id",
 }
 
 _COURSE_STATES = {
@@ -61,7 +62,10 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """A launch in its platform's words. Texts are None or say something; `custom` has only what was expanded."""
+    """A launch in its platform's words. Texts are None or say something.
+
+    `custom` has only what was expanded, and what nobody but the platform's administrators can have set.
+    """
 
     version: str
     sub: str | None = None
@@ -158,7 +162,7 @@ def launch_of(told: Told, *, scope: str, shard: int) -> Launch:
         types=types,
         state=_ENROLLMENT_STATES.get(told.custom.get("canvas_enrollment_state", "")),
         administrator=lti_roles.is_administrator(told.roles),
-        real_user=told.custom.get("canvas_masquerading_user_id"),
+        real_user=told.custom.get(REAL_USER),
         shard=_shard_of(told),
         platform_guid=told.platform_guid,
         platform_name=told.platform_name,

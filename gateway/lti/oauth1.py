@@ -28,11 +28,6 @@ _ONCE = (
 )
 
 
-def fields(body: str) -> list[tuple[str, str]]:
-    """A form's pairs, blank ones too: they are signed. A ValueError where it is no such form."""
-    return parse_qsl(body, keep_blank_values=True, max_num_fields=2000, errors="strict")
-
-
 def signed_pairs(url: str, body: Pairs) -> list[tuple[str, str]]:
     """What the signature covers: the body, and those parameters of the URL whose name the body does not have.
 
@@ -42,6 +37,16 @@ def signed_pairs(url: str, body: Pairs) -> list[tuple[str, str]]:
     names = {name for name, _ in body}
     query = parse_qsl(urlsplit(url).query, keep_blank_values=True)
     return [*body, *(pair for pair in query if pair[0] not in names)]
+
+
+def own_fields(url: str, body: Pairs) -> dict[str, str]:
+    """The platform's own parameters, by name: without what merely repeats the URL.
+
+    Whoever makes a link in a course writes its URL, and Canvas signs what stands there: `custom_canvas_user_id` in it would
+    make its author anybody.
+    """
+    query = set(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+    return {name: value for name, value in body if (name, value) not in query}
 
 
 def verify(url: str, body: Pairs, secrets: Mapping[str, str], now: datetime) -> str:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from gateway.uow import Database, Row, Transaction
+from models.canvas_ids import SHARD_SIZE
+from models.roster import IdentityKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,34 @@ async def by_id(database: Database, institution_id: int) -> Institution | None:
     rows = await database.rows(_SELECT + " where id = $1", institution_id)
     return _from_row(rows[0]) if rows else None
 
+
+async def learn_shard(tx: Transaction, institution_id: int, shard: int) -> None:
+    """The institution's Canvas lives on `shard`: what was keyed by another one, before this was known, is keyed anew."""
+    rows = await tx.rows(_SELECT + " where id = $1", institution_id)
+    before = int(rows[0]["shard"])
+    if before == shard:
+        return
+    await tx.run("update institution set shard = $2 where id = $1", institution_id, shard)
+    low, moved = before * SHARD_SIZE, (shard - before) * SHARD_SIZE
+    for table in _WITH_CANVAS_IDS:
+        await tx.run(
+            f"update {table} set canvas_id = canvas_id + {moved} where institution_id = $1"
+            f" and canvas_id >= {low} and canvas_id < {low + SHARD_SIZE} and not exists (select 1 from {table} o"
+            f" where o.institution_id = $1 and o.canvas_id = {table}.canvas_id + {moved})",
+            institution_id,
+        )
+    number = (
+        f"case when i.kind = '{IdentityKind.CANVAS_GLOBAL_ID}' then cast(i.value as bigint) end"
+    )
+    await tx.run(
+        f"update identity as i set value = cast({number} + {moved} as text) where i.institution_id = $1"
+        f" and {number} >= {low} and {number} < {low + SHARD_SIZE} and not exists (select 1 from identity o"
+        f" where o.institution_id = $1 and o.kind = i.kind and o.value = cast({number} + {moved} as text))",
+        institution_id,
+    )
+
+
+_WITH_CANVAS_IDS = ("account", "term", "course", "section", "person", "enrollment")
 
 _SELECT = "select id, slug, canvas_url, shard from institution"
 

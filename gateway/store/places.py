@@ -83,17 +83,14 @@ async def _find(
 
 async def _join(tx: Transaction, institution_id: int, nameless: int, course_id: int) -> None:
     """A course that was known by its LTI context alone turns out to be one that a report knew: its people move there."""
-    for table, where in (
-        (
-            "membership",
+    for table in ("lti_context", "launch_session", "membership"):
+        once = (
             " and not exists (select 1 from membership m where m.institution_id = $1 and m.course_id = $3"
-            " and m.person_id = membership.person_id)",
-        ),
-        ("lti_context", ""),
-        ("launch_session", ""),
-    ):
+            " and m.person_id = membership.person_id)"
+        )
         await tx.run(
-            f"update {table} set course_id = $3 where institution_id = $1 and course_id = $2{where}",
+            f"update {table} set course_id = $3 where institution_id = $1 and course_id = $2"
+            + (once if table == "membership" else ""),
             institution_id,
             nameless,
             course_id,
