@@ -116,6 +116,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--require-all", action="store_true", help="fail when anything had to be left out"
     )
+    parser.addoption("--screenshot", action="store_true", help="save GraphiQL as docs/graphiql.png")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -21,12 +21,18 @@ const demoToken = document.querySelector('meta[name="roster-token"]').content;
 
 function fetcherWith(token) {
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
-  return createGraphiQLFetcher({
+  const fetcher = createGraphiQLFetcher({
     url: URL_OF_GRAPH,
     headers,
     enableIncrementalDelivery: false,
     wsClient: createClient({ url: URL_OF_GRAPH.replace(/^http/, "ws"), connectionParams: headers, retryAttempts: 2 }),
   });
+  return (params, options) => fetcher({ ...params, operationName: ownName(params) }, options);
+}
+
+// Just after a change of tabs GraphiQL still sends the name of the operation before.
+function ownName({ query, operationName }) {
+  return operationName && query.includes(operationName) ? operationName : undefined;
 }
 
 function Token({ value, onChange }) {

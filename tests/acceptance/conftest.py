@@ -2,12 +2,13 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -29,6 +30,7 @@ from twin.clock import RealClock
 from twin.generate import generate
 from twin.options import Options
 
+T = TypeVar("T")
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
@@ -132,7 +134,7 @@ def school(
 ) -> Iterator[School]:
     folder = tmp_path_factory.mktemp("school")
     with database_of(request.param, folder) as url:
-        token = asyncio.run(_import(url, school_report))
+        token = in_a_thread(_import(url, school_report))
         with serving(url, folder / "log", graph="roster", demo_token=token) as server:
             yield School(server, token)
 
@@ -146,9 +148,15 @@ def database_of(engine: str, folder: Path) -> Iterator[str]:
     if POSTGRES is None:
         pytest.skip("no PostgreSQL: set ROSTER_TEST_POSTGRES, or run `make test`, which starts one")
     name = f"roster_{secrets.token_hex(6)}"
-    asyncio.run(_on_postgres(f"create database {name}"))
+    in_a_thread(_on_postgres(f"create database {name}"))
     yield urlunsplit(urlsplit(POSTGRES)._replace(path=f"/{name}"))
-    asyncio.run(_on_postgres(f"drop database {name} with (force)"))
+    in_a_thread(_on_postgres(f"drop database {name} with (force)"))
+
+
+def in_a_thread(work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`, on a loop of its own: Playwright keeps one running in the main thread."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(asyncio.run, work).result()
 
 
 async def _on_postgres(sql: str) -> None:

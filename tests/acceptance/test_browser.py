@@ -5,11 +5,18 @@
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from tests.acceptance.conftest import School
 from tests.acceptance.server_process import ROOT
@@ -34,88 +41,103 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
+@dataclass
+class Visit:
+    """An open GraphiQL, whose docs are there: what it loaded from where, and what its console complained of."""
+
+    page: Page
+    asked: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    @property
+    def docs(self) -> Locator:
+        return self.page.locator(".graphiql-doc-explorer")
+
+    @property
+    def answer(self) -> Locator:
+        return self.page.locator(".result-window")
+
+    def heard(self, line: ConsoleMessage) -> None:
+        if line.type in ("error", "warning"):
+            self.complaints.append(line.text)
+
+    def run(self) -> None:
+        self.page.get_by_role("button", name="Execute query").click()
+
+    def write(self, name: str, query: str) -> None:
+        """Put `query` into the editor; its tab is called by its name once GraphiQL has read it."""
+        self.page.locator(".graphiql-query-editor .CodeMirror").click()
+        self.page.keyboard.press("Control+A")
+        self.page.keyboard.insert_text(query)
+        expect(self.page.get_by_role("tab", name=name)).to_be_visible()
+
+
 @pytest.fixture
-def page(browser: Browser, school: School) -> Iterator[Page]:
-    """An open GraphiQL; nothing that it loads may come from elsewhere, and nothing may be wrong on its console."""
-    opened = browser.new_page(viewport={"width": 1440, "height": 900})
-    asked, complaints = [school.url], []
-    opened.on("request", lambda request: asked.append(request.url))
-    opened.on("websocket", lambda socket: asked.append(socket.url))
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on(
-        "console",
-        lambda line: complaints.append(line.text) if line.type in ("error", "warning") else None,
-    )
-    opened.goto(school.url)
-    yield opened
-    opened.close()
-    hosts = {urlsplit(url).netloc for url in asked if not url.startswith(("data:", "blob:"))}
-    assert {urlsplit(school.url).netloc} == hosts
-    assert [] == complaints
-
-
-def run(page: Page) -> None:
-    page.get_by_role("button", name="Execute query").click()
-
-
-def write(page: Page, query: str) -> None:
-    editor = page.locator(".graphiql-query-editor .CodeMirror")
-    editor.click()
-    page.keyboard.press("Control+A")
-    page.keyboard.insert_text(query)
-    expect(editor).to_contain_text(query.split()[0])
-
-
-def test_an_example_runs_and_the_docs_are_explored(
-    page: Page, request: pytest.FixtureRequest
-) -> None:
-    answer = page.locator(".result-window")
-    expect(page.get_by_role("tab", name="Courses")).to_be_visible()
-    run(page)
-    expect(answer).to_contain_text('"totalCount": ')
-    expect(answer).to_contain_text("Computer Science")
-
-    page.get_by_role("tab", name="ClassList").click()
-    run(page)
-    expect(answer).to_contain_text('"members"')
-
+def visit(browser: Browser, school: School) -> Iterator[Visit]:
+    """A visit during which nothing came from elsewhere, and nothing was wrong."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    made = Visit(page)
+    page.on("request", lambda request: made.asked.append(request.url))
+    page.on("websocket", lambda socket: made.asked.append(socket.url))
+    page.on("pageerror", lambda error: made.complaints.append(str(error)))
+    page.on("console", made.heard)
+    page.goto(school.url)
     page.get_by_label("Show Documentation Explorer").click()
-    docs = page.locator(".graphiql-doc-explorer")
-    docs.get_by_role("link", name="Query", exact=True).click()
-    docs.get_by_role("link", name="Course", exact=True).first.click()
-    expect(docs).to_contain_text("enrollmentCounts")
+    expect(made.docs).to_contain_text("Root Types")
+    yield made
+    page.close()
+    hosts = {urlsplit(url).netloc for url in made.asked if not url.startswith(("data:", "blob:"))}
+    assert {urlsplit(school.url).netloc} == hosts
+    assert [] == made.complaints
+
+
+def test_an_example_runs_and_a_link_of_the_docs_is_followed(
+    visit: Visit, request: pytest.FixtureRequest
+) -> None:
+    visit.run()
+    expect(visit.answer).to_contain_text('"totalCount": ')
+    expect(visit.answer).to_contain_text("Biology 1")
+
+    visit.page.get_by_role("tab", name="ClassList").click()
+    visit.run()
+    expect(visit.answer).to_contain_text('"members"')
+
+    visit.docs.get_by_role("link", name="Query", exact=True).click()
+    visit.docs.get_by_role("link", name="Course", exact=True).first.click()
+    expect(visit.docs).to_contain_text("enrollmentCounts")
     if request.config.getoption("--screenshot"):
-        page.screenshot(path=SCREENSHOT)
+        visit.page.screenshot(path=SCREENSHOT)
 
 
-def test_the_explorer_builds_a_query(page: Page) -> None:
-    write(page, "query Built { __typename }")
-    page.get_by_label("Show GraphiQL Explorer").click()
-    explorer = page.locator(".graphiql-explorer-root")
+def test_the_explorer_builds_a_query(visit: Visit) -> None:
+    visit.write("Built", "query Built { __typename }")
+    visit.page.get_by_label("Show GraphiQL Explorer").click()
+    explorer = visit.page.locator(".graphiql-explorer-root")
     explorer.get_by_text("viewer", exact=True).click()
     explorer.get_by_text("scopes", exact=True).click()
-    run(page)
+    visit.run()
 
-    expect(page.locator(".result-window")).to_contain_text('"roster:read"')
-
-
-def test_a_subscription_answers_over_a_websocket(page: Page) -> None:
-    write(page, 'subscription { changes(after: "Y2hhbmdlOjA=") { kind } }')
-    run(page)
-
-    expect(page.locator(".result-window")).to_contain_text('"BASELINE"')
+    expect(visit.answer).to_contain_text('"roster:read"')
 
 
-def test_without_a_token_the_page_says_what_is_missing(page: Page) -> None:
-    token = page.get_by_label("Service token")
-    expect(token).to_have_value(page.locator('meta[name="roster-token"]').get_attribute("content") or "")
+def test_a_subscription_answers_over_a_websocket(visit: Visit) -> None:
+    visit.write("Watch", 'subscription Watch { changes(after: "Y2hhbmdlOjA=") { kind } }')
+    visit.run()
+
+    expect(visit.answer).to_contain_text('"BASELINE"')
+    assert any(url.startswith("ws:") for url in visit.asked)
+
+
+def test_the_demos_token_is_filled_in_and_without_one_nothing_is_answered(
+    visit: Visit, school: School
+) -> None:
+    token = visit.page.get_by_label("Service token")
+    expect(token).to_have_value(school.token)
+
     token.fill("")
-
-    expect(page.get_by_text("nothing is answered without one")).to_be_visible()
-
-
-def test_the_screenshot_is_where_the_readme_shows_it() -> None:
-    assert SCREENSHOT.read_bytes().startswith(b"\x89PNG")
-    assert f"docs/{SCREENSHOT.name}" in (ROOT / "README.md").read_text()
-
+    expect(visit.page.get_by_text("nothing is answered without one")).to_be_visible()
+    visit.run()
+    expect(visit.answer).to_contain_text("UNAUTHENTICATED")
+    assert all("401" in line for line in visit.complaints)
+    visit.complaints.clear()
 
