@@ -93,6 +93,7 @@ async def _surroundings(tx: Transaction, telling: Telling, ids: pl.Series) -> li
     ):
         await tx.run(statement)
     await bulk.copy_in(tx, "absent", pl.DataFrame({"id": ids}))
+    await dialects.know_size(tx, "absent")
     return await tx.rows(
         "select t.id, t.person_id, c.state as course_state, s.state as section_state, p.state as person_state,"
         " case when p.sis_id is not null and (c.sis_id is not null or s.sis_id is not null) then 1 else 0 end as has_sis_ids,"

@@ -42,6 +42,22 @@ async def stage(tx: Transaction, aliases: pl.DataFrame) -> None:
     await dialects.know_size(tx, "told_alias")
 
 
+def as_stored(aliases: pl.DataFrame, telling: Telling) -> pl.DataFrame:
+    """`aliases` (person_id, kind, scope, value) as rows of the table, for a first load."""
+    seen = pl.lit(telling.as_of.isoformat(" "))
+    return aliases.select(
+        "person_id",
+        "kind",
+        "scope",
+        "value",
+        institution_id=pl.lit(telling.institution_id),
+        exclusive=pl.when(pl.col("kind") != IdentityKind.EMAIL.value).then(True),  # noqa: FBT003  a literal column
+        source=pl.lit(telling.source.value),
+        first_seen_at=seen,
+        last_seen_at=seen,
+    )
+
+
 async def held_by_others(tx: Transaction, institution_id: int) -> list[Held]:
     rows = await tx.rows(
         "select a.n, s.id as claimant, a.kind, a.scope, a.value, p.id as holder, p.canvas_id as holder_canvas_id,"

@@ -185,34 +185,42 @@ async def _check_users(job: Job, file: ReportFile) -> Checked:
     buckets = 1 + file.size // BUCKET_BYTES
     who: list[Hashes] = []
     hashes: list[Hashes] = []
-    claims: list[tuple[Hashes, Hashes]] = []
     for rows in _rows(job, file):
         checked.rows += rows.good.height + rows.bad.height
         whose = _whose(rows.good, known_people)
-        told = rows.good.with_columns(
-            who=pl.Series(whose), row_hash=pl.Series(_hashes(job, rows.good))
-        )
         who.append(whose)
-        hashes.append(told["row_hash"].to_numpy())
-        exclusive = logins.exclusive(logins.aliases_of(told))
-        claims.append((logins.alias_keys(exclusive), exclusive["who"].to_numpy()))
-        bucket = pl.Series("bucket", (whose & _POSITIVE) % buckets)
-        for part in told.with_columns(bucket).partition_by("bucket", maintain_order=True):
+        hashes.append(_hashes(job, rows.good))
+        told = rows.good.with_columns(
+            who=pl.Series(whose),
+            row_hash=pl.Series(hashes[-1]),
+            bucket=pl.Series((whose & _POSITIVE) % buckets),
+        )
+        for part in told.partition_by("bucket", maintain_order=True):
             job.stage.put(file.which, part.drop("bucket"), int(part["bucket"][0]))
-    if who:
-        checked.people, told_hashes = logins.person_hashes(
-            np.concatenate(who), np.concatenate(hashes)
-        )
-        checked.contested = logins.contested(
-            *(np.concatenate(part) for part in zip(*claims, strict=True))
-        )
-        stored = await _stored_records(job, file)
-        same = np.zeros(len(checked.people), dtype=np.bool_)
-        if stored is not None:
-            same = _same(stored, checked.people, pl.Series(told_hashes))
-        checked.changed_people = checked.people[~same]
-        checked.unchanged = int(same.sum())
+    if not who:
+        return checked
+    checked.people, told_hashes = logins.person_hashes(np.concatenate(who), np.concatenate(hashes))
+    same = np.zeros(len(checked.people), dtype=np.bool_)
+    stored = await _stored_records(job, file)
+    if stored is not None:
+        same = _same(stored, checked.people, pl.Series(told_hashes))
+    checked.changed_people = checked.people[~same]
+    checked.unchanged = int(same.sum())
+    if len(checked.changed_people):
+        checked.contested = _contested(job)
     return checked
+
+
+def _contested(job: Job) -> Hashes:
+    """Aliases that two people of the file claim. Somebody new may claim what somebody unchanged has, so all are asked."""
+    keys: list[Hashes] = []
+    who: list[Hashes] = []
+    for bucket in job.stage.buckets(RosterFile.USERS):
+        for frame in job.stage.frames(RosterFile.USERS, bucket):
+            claims = logins.exclusive(logins.aliases_of(frame))
+            keys.append(logins.alias_keys(claims))
+            who.append(claims["who"].to_numpy())
+    return logins.contested(np.concatenate(keys), np.concatenate(who))
 
 
 def _whose(rows: pl.DataFrame, known_people: Known | None) -> Hashes:

@@ -19,7 +19,7 @@ from gateway.sync import closing, writing
 from gateway.sync.absent import judge_absent
 from gateway.sync.checking import TABLES, check
 from gateway.sync.job import Clock, Guard, Job
-from gateway.sync.people import write_logins
+from gateway.sync.people import write_users
 from gateway.sync.report_columns import RosterFile
 from gateway.sync.report_files import Limits, open_report
 from gateway.sync.stage import Stage
@@ -146,17 +146,14 @@ async def _write(job: Job) -> bool:
         await _write_users(writer)
     if RosterFile.ENROLLMENTS not in present:
         return False
-    await writer.records(RosterFile.ENROLLMENTS, writing.write_enrollments)
+    await writing.write_enrollments(writer)
     return await judge_absent(writer)
 
 
 async def _write_users(writer: Writer) -> None:
     which = RosterFile.USERS
-    for bucket in writer.job.stage.buckets(which):
-        frames = list(writer.job.stage.frames(which, bucket))
-        merged = await write_logins(writer.job, writing.together(frames))
-        writer.job.count(which, writing.counts_of(merged))
-        writer.advanced(which, sum(frame.height for frame in frames))
+    merged = await write_users(writer.job, lambda rows: writer.advanced(which, rows))
+    writer.job.count(which, writing.counts_of(merged))
     writer.references.forget("person")
 
 

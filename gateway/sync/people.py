@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import polars as pl
 
-from gateway.store import identities, merging
+from gateway.store import first_load, identities, merging
 from gateway.store.identities import Held
 from gateway.store.merging import Merged
 from gateway.store.shapes import PERSON
@@ -13,6 +13,7 @@ from gateway.sync import logins
 from gateway.sync.job import Job
 from gateway.sync.logins import People
 from gateway.sync.report_columns import RosterFile
+from gateway.sync.stage import Stage
 from gateway.uow import Transaction
 from models.roster import IdentityKind
 
@@ -27,17 +28,62 @@ _CALLED = {
 }
 
 
-async def write_logins(job: Job, rows: pl.DataFrame) -> Merged:
-    """`rows`: all logins of some people, as they were staged."""
-    checked = job.checked[RosterFile.USERS]
-    changed = pl.Series(checked.changed_people, dtype=pl.Int64)
-    rows = rows.filter(pl.col("who").is_in(changed.implode()))
-    rows = await _without_contested(job, rows)
+async def write_users(job: Job, advanced: Callable[[int], None]) -> Merged:
+    """Everybody in users.csv whose logins the store has not just so. `advanced` hears of rows written."""
+    if (created := await _first_load(job, advanced)) is not None:
+        return Merged(created=created)
     total = Merged()
-    for people in rows["who"].unique(maintain_order=True).to_frame().iter_slices(CHUNK):
-        chunk = _Chunk(job, RosterFile.USERS, logins.people_of)
-        total += await chunk.write(rows.join(people, on="who", how="semi", maintain_order="left"))
+    for bucket in job.stage.buckets(RosterFile.USERS):
+        rows = await _changed_logins(job, bucket)
+        for people in rows["who"].unique(maintain_order=True).to_frame().iter_slices(CHUNK):
+            chunk = rows.join(people, on="who", how="semi", maintain_order="left")
+            total += await _Chunk(job, RosterFile.USERS, logins.people_of).write(chunk)
+            advanced(chunk.height)
     return total
+
+
+async def _changed_logins(job: Job, bucket: int) -> pl.DataFrame:
+    rows = pl.concat(job.stage.frames(RosterFile.USERS, bucket))
+    changed = pl.Series(job.checked[RosterFile.USERS].changed_people, dtype=pl.Int64)
+    return await _without_contested(job, rows.filter(pl.col("who").is_in(changed.implode())))
+
+
+async def _first_load(job: Job, advanced: Callable[[int], None]) -> int | None:
+    """All people and their aliases into the two empty tables at once. None when they are not empty."""
+    tables = (PERSON.table, "identity")
+    for table in tables:
+        if not await first_load.is_empty_now(job.database, table):
+            return None
+    resolved, count = Stage(job.stage.folder / PERSON.table), 0
+    for bucket in job.stage.buckets(RosterFile.USERS):
+        built = logins.people_of(await _changed_logins(job, bucket))
+        numbered = built.people.with_columns(number=pl.int_range(count, count + pl.len()))
+        aliases = built.aliases.join(numbered.select("who", "number"), on="who")
+        resolved.put(RosterFile.USERS, built.people, bucket=0)
+        resolved.put(RosterFile.USERS, aliases.select("number", "kind", "scope", "value"), bucket=1)
+        count += built.people.height
+    telling = job.telling(PERSON.table)
+
+    async def work(tx: Transaction) -> int | None:
+        await merging.lock(tx, telling.institution_id)
+        if not all([await first_load.is_empty(tx, table) for table in tables]):
+            return None
+        first = await first_load.next_id(tx, PERSON.table)
+        people = (
+            merging.as_stored(PERSON, frame, telling)
+            for frame in resolved.frames(RosterFile.USERS, 0)
+        )
+        created = await first_load.fill(tx, PERSON.table, people, first, advanced)
+        aliases = (
+            identities.as_stored(frame.with_columns(person_id=first + pl.col("number")), telling)
+            for frame in resolved.frames(RosterFile.USERS, 1)
+        )
+        await first_load.fill(
+            tx, "identity", aliases, await first_load.next_id(tx, "identity"), lambda _: None
+        )
+        return created
+
+    return await job.database.transact(work)
 
 
 async def write_named(job: Job, which: RosterFile, canvas_ids: pl.Series) -> None:

@@ -1,6 +1,6 @@
 """Rows that wait on disk between checking and writing, so that a file of any size needs the same memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import polars as pl
@@ -9,10 +9,11 @@ from gateway.sync.report_columns import RosterFile
 
 
 class Stage:
-    """Frames by roster file and bucket, in the order in which they came. `folder` is the caller's to remove."""
+    """Frames by roster file and bucket, in the order in which they came. `folder` is made, and is the caller's to remove."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
         self._frames: dict[tuple[RosterFile, int], list[Path]] = {}
         self.rows: dict[RosterFile, int] = {}
 
@@ -20,7 +21,7 @@ class Stage:
         if frame.is_empty():
             return
         places = self._frames.setdefault((which, bucket), [])
-        path = self._folder / f"{which.value}-{bucket}-{len(places)}"
+        path = self.folder / f"{which.value}-{bucket}-{len(places)}"
         frame.write_ipc(path, compression="lz4")
         places.append(path)
         self.rows[which] = self.rows.get(which, 0) + frame.height
@@ -31,3 +32,17 @@ class Stage:
 
     def buckets(self, which: RosterFile) -> list[int]:
         return sorted(bucket for file, bucket in self._frames if file is which)
+
+
+def in_chunks(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
+    """The same rows in frames of about `rows`: many small ones are joined, large ones cut."""
+    held: list[pl.DataFrame] = []
+    height = 0
+    for frame in frames:
+        held.append(frame)
+        height += frame.height
+        if height >= rows:
+            yield from pl.concat(held).iter_slices(rows)
+            held, height = [], 0
+    if height:
+        yield from pl.concat(held).iter_slices(rows)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 import numpy as np
 import polars as pl
 
-from gateway.store import merging
+from gateway.store import first_load, merging
 from gateway.store.known import Numbers
 from gateway.store.merging import Merged
 from gateway.store.shapes import ACCOUNT, COURSE, ENROLLMENT, PERSON, SECTION, TERM, Shape
@@ -18,12 +18,14 @@ from gateway.sync.job import Job
 from gateway.sync.references import References
 from gateway.sync.report_columns import RosterFile
 from gateway.sync.search_keys import with_keys
+from gateway.sync.stage import Stage, in_chunks
 from gateway.sync.summary import Counts, Progress
 from gateway.uow import Transaction
 
 CHUNK = 5_000
 
 Step = Callable[["Writer", pl.DataFrame], Awaitable[None]]
+Resolve = Callable[["Writer", pl.DataFrame], Awaitable[pl.DataFrame]]
 
 
 class Writer:
@@ -36,13 +38,13 @@ class Writer:
         self._written = 0
 
     async def records(self, which: RosterFile, step: Step) -> None:
-        for frame in self.frames(which):
+        for frame in in_chunks(self.frames(which), CHUNK):
             await step(self, frame)
 
-    def frames(self, which: RosterFile, bucket: int = 0) -> Iterator[pl.DataFrame]:
+    def frames(self, which: RosterFile) -> Iterator[pl.DataFrame]:
         """Staged rows, without those that stand in the file twice."""
         repeated = pl.Series(self.job.checked[which].repeated, dtype=pl.Int64)
-        for frame in self.job.stage.frames(which, bucket):
+        for frame in self.job.stage.frames(which):
             again = frame["line"].is_in(repeated)
             self.set_aside(which, frame.filter(again), "stands in an earlier line already")
             yield frame.filter(~again)
@@ -57,11 +59,35 @@ class Writer:
         told = rows.select(pl.col(sorted(shape.columns & set(rows.columns))), "row_hash")
         total = Merged()
         for chunk in told.iter_slices(CHUNK):
-            merged = await self.job.database.transact(self._chunk(shape, chunk))
+            total += await self.job.database.transact(self._chunk(shape, chunk))
             self.advanced(which, chunk.height)
-            total += merged
         self.job.count(which, counts_of(total))
         return total
+
+    async def first_load(self, which: RosterFile, shape: Shape, resolve: Resolve) -> bool:
+        """All rows of the file into the empty table at once. False when it is not empty."""
+        database = self.job.database
+        if not self.job.by_canvas_id or not await first_load.is_empty_now(database, shape.table):
+            return False
+        resolved = Stage(self.job.stage.folder / shape.table)
+        for frame in self.frames(which):
+            resolved.put(which, await resolve(self, frame))
+        telling = self.job.telling(shape.table)
+
+        async def work(tx: Transaction) -> int | None:
+            await merging.lock(tx, telling.institution_id)
+            if not await first_load.is_empty(tx, shape.table):
+                return None
+            rows = (merging.as_stored(shape, frame, telling) for frame in resolved.frames(which))
+            first = await first_load.next_id(tx, shape.table)
+            return await first_load.fill(
+                tx, shape.table, rows, first, lambda n: self.advanced(which, n)
+            )
+
+        created = await database.transact(work)
+        if created is not None:
+            self.job.count(which, Counts(created=created))
+        return created is not None
 
     def _chunk(
         self, shape: Shape, chunk: pl.DataFrame
@@ -191,7 +217,15 @@ async def _write_sections(writer: Writer, which: RosterFile, rows: pl.DataFrame)
     await writer.merge(which, SECTION, rows.filter(~unknown))
 
 
-async def write_enrollments(writer: Writer, rows: pl.DataFrame) -> None:
+async def write_enrollments(writer: Writer) -> None:
+    which = RosterFile.ENROLLMENTS
+    if not await writer.first_load(which, ENROLLMENT, resolved_enrollments):
+        for rows in in_chunks(writer.frames(which), CHUNK):
+            await writer.merge(which, ENROLLMENT, await resolved_enrollments(writer, rows))
+
+
+async def resolved_enrollments(writer: Writer, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with our ids for what they refer to, which is made where only its Canvas id is known."""
     which = RosterFile.ENROLLMENTS
     for name, shape in (("course", COURSE), ("section", SECTION), ("person", PERSON)):
         ids = await writer.referred(which, shape, rows, name)
@@ -205,7 +239,7 @@ async def write_enrollments(writer: Writer, rows: pl.DataFrame) -> None:
     if {"associated", "associated_sis"} & set(rows.columns):
         observed = await writer.referred(which, PERSON, rows, "associated")
         rows = rows.with_columns(observed.alias("associated_person_id"))
-    await writer.merge(which, ENROLLMENT, rows)
+    return rows
 
 
 def _without_unknown(writer: Writer, rows: pl.DataFrame, name: str) -> pl.DataFrame:
