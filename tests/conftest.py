@@ -18,6 +18,7 @@ import pytest
 
 from gateway.store import schema
 from gateway.uow import Database
+from tests.factories import School
 
 POSTGRES = os.environ.get("ROSTER_TEST_POSTGRES")  # noqa: TID251  the tests' own switch, not a setting
 REDIS = os.environ.get("ROSTER_TEST_REDIS")  # noqa: TID251  the tests' own switch, not a setting
@@ -65,6 +66,12 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     async with Database.open(database_url) as opened:
         await opened.reach()
         yield opened
+
+
+@pytest.fixture
+async def school(database: Database) -> School:
+    """An institution without a row yet."""
+    return await School.open(database)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from gateway.readpath import ledger, provenance
+from gateway.readpath import ledger, members, provenance
 from gateway.readpath.connections import Connections
 from gateway.readpath.ledger import Cover, Parent
 from gateway.readpath.levels import Listing, Page
@@ -29,6 +29,10 @@ class Parts:
     @property
     def covers(self) -> bool:
         return self.total or self.cursors or bool(self.provenance)
+
+
+# What memberships have in common with enrollments; they know no sections.
+_OF_MEMBERSHIPS = ("course_id", "person_id")
 
 
 class Level(Protocol):
@@ -76,6 +80,13 @@ async def connections_of(
     if parts.tallies:
         unfilled = "gaps" in parts.provenance
         tallied = await level.tallies(connections, reader, ids, unfilled=unfilled)
+    unlisted: dict[int, int] = {}
+    if (
+        "gaps" in parts.provenance
+        and question.subject == "Enrollment"
+        and listing.parent in _OF_MEMBERSHIPS
+    ):
+        unlisted = await members.only_members(connections, reader, listing.parent, ids)
     if parts.covers:
         covered = await ledger.covers(connections, reader, question.subject, parents)
     return [
@@ -88,6 +99,7 @@ async def connections_of(
                 tallies=tallied.get(row_id, ()),
                 states=listing.states,
                 hidden=listing.shape.hidden(reader.rights),
+                only_members=unlisted.get(row_id, 0),
             ),
         )
         for row_id, covers in zip(ids, covered, strict=True)

@@ -142,6 +142,21 @@ class Roster:
         return await by_id(connections, reader, self.sections, sorted(ids))
 
 
+async def only_members(
+    connections: Connections, reader: Reader, column: str, parents: Sequence[int]
+) -> dict[int, int]:
+    """By course or person: how many live memberships have no enrollment beside them."""
+    statement = Statement(connections.dialect, reader.institution_id)
+    sql = (
+        f"select m.{column}, count(*) from membership m where m.institution_id = $1"
+        f" and {statement.any_of(f'm.{column}', parents, 'bigint')} and m.ended_at is null"
+        " and not exists (select 1 from enrollment e where e.institution_id = $1"
+        " and e.course_id = m.course_id and e.person_id = m.person_id) group by 1"
+    )
+    counted = await connections.fetch(sql, statement.values)
+    return {record[0]: record[1] for record in counted}
+
+
 def _said(
     statement: Statement, reader: Reader, which: EnrollmentFilter, courses: Sequence[int]
 ) -> str:

@@ -37,12 +37,16 @@ class Tally:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What is known of one list when its provenance is told."""
+    """What is known of one list when its provenance is told.
+
+    `only_members`: those who should be in a list of enrollments and are known as members alone.
+    """
 
     covers: Sequence[Cover]
     tallies: Sequence[Tally]
     states: frozenset[str]
     hidden: frozenset[str] = frozenset()
+    only_members: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +159,12 @@ def gaps(
     for name in sorted(evidence.hidden):
         yield _gap(name, GapReason.NOT_PERMITTED, f"This credential may not see {name}.")
     yield from _not_carried(evidence)
+    if evidence.only_members:
+        yield _gap(
+            None,
+            GapReason.NOT_CARRIED_BY_SOURCE,
+            f"{evidence.only_members} more known as members only, without section and state: see Course.members.",
+        )
     if held := sum(tally.missing for tally in evidence.tallies):
         yield _gap(
             None,

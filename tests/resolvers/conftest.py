@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from gateway.feed import Feed
+from gateway.feed import Feed, cursor_of
 from gateway.readpath import node_ids
 from gateway.readpath.connections import Connections, open_connections
-from gateway.uow import Database, Dialect
+from gateway.uow import Dialect
 from gateway.viewer import Rights, Scope
 from resolvers.context import Context
 from resolvers.schema import schema
@@ -46,6 +46,9 @@ class Graph:
 
     def node_id(self, type_name: str, row_id: int) -> str:
         return node_ids.encode(type_name, row_id)
+
+    def cursor(self, position: int) -> str:
+        return cursor_of(position)
 
     def context(
         self, *scopes: Scope, rights: Rights | None = None, max_age: timedelta | None = None
@@ -87,11 +90,6 @@ class Graph:
         (error,) = result.errors
         code = (error.extensions or {}).get("code")
         return code, error.message
-
-
-@pytest.fixture
-async def school(database: Database) -> School:
-    return await School.open(database)
 
 
 @pytest.fixture
