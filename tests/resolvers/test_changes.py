@@ -250,7 +250,7 @@ async def test_an_unknown_course_cannot_be_followed(graph: Graph) -> None:
     )
     results = [result async for result in source]
 
-    (error,) = results[0].errors or ()
+    (error,) = results[0].errors
     assert (error.extensions or {}).get("code") == "SOURCE_UNAVAILABLE"
 
 
