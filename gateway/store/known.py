@@ -11,9 +11,15 @@ from gateway.shield import finish
 from gateway.uow import Database, Dialect
 
 Numbers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 _PAGE = 50_000
 _COPY_HEADER = 19
+
+
+def contains(sorted_keys: Numbers, keys: Numbers) -> Flags:
+    """Which of `keys` are among `sorted_keys`."""
+    return Known(keys=sorted_keys, values=()).find(keys)[1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +29,7 @@ class Known:
     keys: Numbers
     values: tuple[Numbers, ...]
 
-    def find(self, keys: Numbers) -> tuple[Numbers, npt.NDArray[np.bool_]]:
+    def find(self, keys: Numbers) -> tuple[Numbers, Flags]:
         """The place of each key, and whether it is known; an unknown key's place means nothing."""
         if not len(self.keys):
             return np.zeros(len(keys), dtype=np.int64), np.zeros(len(keys), dtype=np.bool_)
@@ -40,8 +46,12 @@ class Known:
 
 
 def sorted_known(columns: Sequence[Numbers]) -> Known:
-    order = np.argsort(columns[0], kind="stable")
-    return Known(keys=columns[0][order], values=tuple(column[order] for column in columns[1:]))
+    keys, *values = columns
+    if len(keys) > 1 and (keys[1:] < keys[:-1]).any():
+        order = np.argsort(keys)
+        for column in columns:
+            column[:] = column[order]  # in place: a second copy of them all would be felt
+    return Known(keys=keys, values=tuple(values))
 
 
 async def numbers(database: Database, columns: Sequence[str], source: str) -> tuple[Numbers, ...]:

@@ -5,15 +5,15 @@ courses.csv beside it, has a row, and of no other. A run limited to a term or an
 """
 
 from collections import Counter
+from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from gateway.merge import Reading, silence_of
 from gateway.store import absences, merging
 from gateway.store.absences import Absent
-from gateway.store.known import Numbers, numbers
+from gateway.store.known import Flags, Numbers, contains, numbers
 from gateway.sync.report_columns import ReportKind, RosterFile
 from gateway.sync.summary import Counts
 from gateway.sync.writing import CHUNK, Writer, counts_of
@@ -25,26 +25,40 @@ READINGS = {
 }
 
 
+@dataclass(kw_only=True)
+class _Review:
+    """Of the enrollments that a report of this kind shows: how many it speaks of, which of them it did not show."""
+
+    spoken_of: int = 0
+    others: int = 0
+    absent: list[Numbers] = field(default_factory=list)
+
+    def add(self, ids: Numbers, courses: Numbers, seen: Flags, spoken_courses: Numbers) -> None:
+        """`ids`: our ids, negative where the report need not show the row."""
+        shown = ids > 0
+        spoken = contains(spoken_courses, courses)
+        self.spoken_of += int((shown & spoken).sum())
+        self.others += int((shown & ~spoken).sum())
+        self.absent.append(ids[shown & spoken & ~seen])
+
+
 async def judge_absent(writer: Writer) -> bool:
     """Whether the report speaks of every course that has enrollments."""
     job = writer.job
-    courses = await _spoken_of(writer)
-    ids, of_courses, seen = await _stored(writer)
-    judged = np.isin(of_courses, courses)
-    absent = ids[judged & ~seen]
-    outcome = await _judge(writer, absent)
-    held, shown = sum(outcome.held.values()), int(judged.sum())
+    review = await _reviewed(writer)
+    outcome = await _judge(writer, np.concatenate(review.absent))
+    held = sum(outcome.held.values())
     job.count(RosterFile.ENROLLMENTS, counts_of(outcome.merged) + Counts(held=held))
     job.note(
         RosterFile.ENROLLMENTS, *_notes(outcome.explained, "no longer shown, and that is explained")
     )
     job.note(RosterFile.ENROLLMENTS, *_notes(outcome.held, "held"))
-    if held >= job.guard.least and held > job.guard.share * shown:
+    if held >= job.guard.least and held > job.guard.share * review.spoken_of:
         job.notes.append(
-            f"{held:,} of {shown:,} enrollments would go at once: more than the shrink guard allows. Is the file whole, and"
-            " of this institution?"
+            f"{held:,} of {review.spoken_of:,} enrollments would go at once: more than the shrink guard allows."
+            " Is the file whole, and of this institution?"
         )
-    return bool(judged.all())
+    return review.others == 0
 
 
 def _notes(reasons: Counter[str], what: str) -> list[str]:
@@ -61,30 +75,25 @@ async def _spoken_of(writer: Writer) -> Numbers:
     ]
     keys = pl.Series(np.unique(np.concatenate(named)), dtype=pl.Int64)
     ids = await writer.references.by_keys("course", keys)
-    return ids.drop_nulls().to_numpy()
+    return np.sort(ids.drop_nulls().to_numpy())
 
 
-async def _stored(writer: Writer) -> tuple[Numbers, Numbers, npt.NDArray[np.bool_]]:
-    """Enrollments that a report of this kind shows: our ids, our course ids, and whether this one did."""
-    job = writer.job
-    told = np.concatenate([np.empty(0, dtype=np.int64), *writer.told_enrollments])
-    stored = job.checked[RosterFile.ENROLLMENTS].stored
+async def _reviewed(writer: Writer) -> _Review:
+    job, review = writer.job, _Review()
+    courses = await _spoken_of(writer)
+    told = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *writer.told_enrollments]))
+    checked = job.checked[RosterFile.ENROLLMENTS]
     states = absences.SHOWN_STATES if job.by_canvas_id else absences.SHOWN_STATES_IN_SIS_EXPORT
     where = f"t.institution_id = {job.institution.id:d} and {absences.shown(states)}"
-    if stored is None:
-        ids, courses = await numbers(
-            job.database, ("t.id", "t.course_id"), f"enrollment t where {where}"
-        )
-        return ids, courses, np.isin(ids, told)
-    where += " and t.canvas_id is null"
-    others, of_courses = await numbers(
+    if checked.stored is not None:
+        _, ids, of_courses = checked.stored.values
+        review.add(ids, of_courses, checked.seen, courses)
+        where += " and t.canvas_id is null"
+    ids, of_courses = await numbers(
         job.database, ("t.id", "t.course_id"), f"enrollment t where {where}"
     )
-    shown = stored.values[1] > 0
-    ids = np.concatenate([stored.values[1][shown], others])
-    courses = np.concatenate([stored.values[2][shown], of_courses])
-    seen = np.concatenate([job.checked[RosterFile.ENROLLMENTS].seen[shown], np.isin(others, told)])
-    return ids, courses, seen
+    review.add(ids, of_courses, contains(told, ids), courses)
+    return review
 
 
 async def _judge(writer: Writer, ids: Numbers) -> Absent:
@@ -93,7 +102,7 @@ async def _judge(writer: Writer, ids: Numbers) -> Absent:
     with_logins = await _people_with_logins(writer)
 
     def logins_gone(person: int) -> bool:
-        return with_logins is not None and person not in with_logins
+        return with_logins is not None and not contains(with_logins, np.array([person])).any()
 
     for start in range(0, len(ids), CHUNK):
         chunk = pl.Series(ids[start : start + CHUNK])
@@ -116,10 +125,10 @@ async def _judge(writer: Writer, ids: Numbers) -> Absent:
     return total
 
 
-async def _people_with_logins(writer: Writer) -> frozenset[int] | None:
-    """Our ids of everybody in users.csv; None without it. A SIS export shows only logins with SIS ids."""
+async def _people_with_logins(writer: Writer) -> Numbers | None:
+    """Our ids of everybody in users.csv, sorted; None without it. A SIS export shows only logins with SIS ids."""
     users = writer.job.checked.get(RosterFile.USERS)
     if users is None or not writer.job.by_canvas_id:
         return None
     ids = await writer.references.by_keys("person", pl.Series(users.people, dtype=pl.Int64))
-    return frozenset(ids.drop_nulls().to_list())
+    return np.sort(ids.drop_nulls().to_numpy())

@@ -6,11 +6,10 @@ After it the report is known to be whole and usable, and what the store has alre
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from gateway.store import absences
-from gateway.store.known import Known, numbers, sorted_known
+from gateway.store.known import Flags, Known, numbers, sorted_known
 from gateway.sync import logins, references
 from gateway.sync.job import Checked, Job
 from gateway.sync.report_columns import RosterFile
@@ -19,8 +18,7 @@ from gateway.sync.report_rows import Rows, rows_of
 from gateway.sync.row_hash import Hashes, row_hashes, text_hashes
 from gateway.sync.summary import Progress
 
-BUCKET_BYTES = 4 * 1024 * 1024
-Flags = npt.NDArray[np.bool_]
+BUCKET_BYTES = 1024 * 1024
 _POSITIVE = np.int64(2**63 - 1)
 
 TABLES = {

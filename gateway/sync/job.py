@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from gateway.store.institutions import Institution
-from gateway.store.known import Known
+from gateway.store.known import Flags, Known
 from gateway.store.merging import Telling
 from gateway.sync.report_columns import ReportKind, RosterFile
 from gateway.sync.report_files import Limits, Report
@@ -67,9 +67,7 @@ class Checked:
     changed_people: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     contested: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     stored: Known | None = None
-    seen: np.ndarray[tuple[int], np.dtype[np.bool_]] = field(
-        default_factory=lambda: np.empty(0, dtype=np.bool_)
-    )
+    seen: Flags = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
 
 
 @dataclass(kw_only=True)

@@ -13,11 +13,12 @@ from gateway.sync import logins
 from gateway.sync.job import Job
 from gateway.sync.logins import People
 from gateway.sync.report_columns import RosterFile
-from gateway.sync.stage import Stage
+from gateway.sync.stage import Stage, in_chunks
 from gateway.uow import Transaction
 from models.roster import IdentityKind
 
 CHUNK = 5_000
+FRAME = 10_000  # rows that go to an empty table at once
 
 _CALLED = {
     IdentityKind.SIS_USER_ID: "SIS id",
@@ -76,7 +77,7 @@ async def _first_load(job: Job, advanced: Callable[[int], None]) -> int | None:
         created = await first_load.fill(tx, PERSON.table, people, first, advanced)
         aliases = (
             identities.as_stored(frame.with_columns(person_id=first + pl.col("number")), telling)
-            for frame in resolved.frames(RosterFile.USERS, 1)
+            for frame in in_chunks(resolved.frames(RosterFile.USERS, 1), FRAME)
         )
         await first_load.fill(
             tx, "identity", aliases, await first_load.next_id(tx, "identity"), lambda _: None

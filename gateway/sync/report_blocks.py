@@ -16,8 +16,8 @@ import polars as pl
 from gateway.errors import UnusableFile
 from gateway.sync import report_scan
 
-BLOCK_BYTES = 2 * 1024 * 1024
-RECORD_BYTES = 1024 * 1024
+BLOCK_BYTES = 1024 * 1024
+RECORD_BYTES = 4 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 
 # Canvas once wrote more header cells than row cells (canvas-lms: sis_exporter.rb, temporary enrollments, SIS export).
@@ -96,7 +96,7 @@ class Blocks:
         while chunk := self._stream.read(self._block_bytes):
             data = carried + chunk
             end = _last_record_end(data)
-            if not end and len(data) > max(RECORD_BYTES, 2 * self._block_bytes):
+            if not end and len(data) > RECORD_BYTES:
                 raise self._fault(data, line) or self._broken(line)
             if end:
                 yield self._parsed(data[:end], line)

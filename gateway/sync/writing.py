@@ -23,6 +23,7 @@ from gateway.sync.summary import Counts, Progress
 from gateway.uow import Transaction
 
 CHUNK = 5_000
+FRAME = 10_000  # rows that go to an empty table at once
 
 Step = Callable[["Writer", pl.DataFrame], Awaitable[None]]
 Resolve = Callable[["Writer", pl.DataFrame], Awaitable[pl.DataFrame]]
@@ -78,7 +79,10 @@ class Writer:
             await merging.lock(tx, telling.institution_id)
             if not await first_load.is_empty(tx, shape.table):
                 return None
-            rows = (merging.as_stored(shape, frame, telling) for frame in resolved.frames(which))
+            rows = (
+                merging.as_stored(shape, frame, telling)
+                for frame in in_chunks(resolved.frames(which), FRAME)
+            )
             first = await first_load.next_id(tx, shape.table)
             return await first_load.fill(
                 tx, shape.table, rows, first, lambda n: self.advanced(which, n)

@@ -1,0 +1,126 @@
+"""What the store knows of scopes before they are read: what Canvas calls them, how many rows to expect, which should be shown."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.planner import Scope, ScopeKind
+from gateway.uow import Database
+from models.roster import EnrollmentState, Source
+
+_TABLES = {
+    ScopeKind.COURSE: "course",
+    ScopeKind.SECTION: "section",
+    ScopeKind.PERSON: "person",
+    ScopeKind.ACCOUNT: "account",
+}
+_COLUMNS = {
+    ScopeKind.COURSE: "course_id",
+    ScopeKind.SECTION: "section_id",
+    ScopeKind.PERSON: "person_id",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShouldShow:
+    """A row of the store, by global Canvas ids."""
+
+    canvas_id: int
+    section: int | None
+
+
+async def canvas_ids(
+    database: Database, institution_id: int, scopes: Iterable[Scope]
+) -> dict[Scope, int]:
+    """The global Canvas id of each scope that has one."""
+    found: dict[Scope, int] = {}
+    for kind, ids in _by_kind(scopes).items():
+        rows = await database.rows(
+            f"select id, canvas_id from {_TABLES[kind]} where institution_id = $1 and id in ({_listed(ids)})"
+            " and canvas_id is not null",
+            institution_id,
+        )
+        found |= {Scope(kind=kind, id=int(row["id"])): int(row["canvas_id"]) for row in rows}
+    return found
+
+
+async def courses_of_sections(
+    database: Database, institution_id: int, sections: Collection[int]
+) -> dict[int, int]:
+    """The global Canvas id of the course that each section (our id) is in."""
+    if not sections:
+        return {}
+    rows = await database.rows(
+        "select s.id, c.canvas_id from section s join course c on c.institution_id = $1 and c.id = s.course_id"
+        f" where s.institution_id = $1 and s.id in ({_listed(sections)}) and c.canvas_id is not null",
+        institution_id,
+    )
+    return {int(row["id"]): int(row["canvas_id"]) for row in rows}
+
+
+async def expected_rows(
+    database: Database,
+    institution_id: int,
+    scopes: Iterable[Scope],
+    states: Collection[EnrollmentState],
+) -> dict[Scope, int]:
+    """How many enrollments in these states the store has for each scope of which it has any."""
+    found: dict[Scope, int] = {}
+    for kind, ids in _by_kind(scopes).items():
+        column = _COLUMNS[kind]
+        rows = await database.rows(
+            f"select {column} as id, count(*) as n from enrollment where institution_id = $1"
+            f" and {column} in ({_listed(ids)}) and state in ({_words(states)}) group by {column}",
+            institution_id,
+        )
+        found |= {Scope(kind=kind, id=int(row["id"])): int(row["n"]) for row in rows}
+    return found
+
+
+async def should_show(
+    database: Database,
+    institution_id: int,
+    scope: Scope,
+    states: Collection[EnrollmentState],
+    as_of: datetime,
+) -> Sequence[ShouldShow]:
+    """Enrollments known before `as_of` that a whole list of the scope in these states shows, unless they have changed."""
+    rows = await database.rows(
+        "select e.canvas_id, s.canvas_id as section from enrollment e"
+        " left join section s on s.institution_id = $1 and s.id = e.section_id"
+        f" where e.institution_id = $1 and e.{_COLUMNS[scope.kind]} = $2 and e.canvas_id is not null"
+        f" and e.removed_at is null and e.standing_as_of <= $3 and e.state in ({_words(states)})",
+        institution_id,
+        scope.id,
+        as_of,
+    )
+    return [ShouldShow(**row) for row in rows]
+
+
+async def read_whole_before(database: Database, institution_id: int, scope: Scope) -> bool:
+    """Whether the Enrollments API has shown all of this scope before."""
+    rows = await database.rows(
+        "select 1 as one from coverage where institution_id = $1 and scope_kind = $2 and scope_id = $3"
+        " and source = $4 and authority = 'admin' and whole limit 1",
+        institution_id,
+        scope.kind.value,
+        scope.id,
+        Source.ENROLLMENTS_API.value,
+    )
+    return bool(rows)
+
+
+def _by_kind(scopes: Iterable[Scope]) -> Mapping[ScopeKind, set[int]]:
+    found: dict[ScopeKind, set[int]] = {}
+    for scope in scopes:
+        if scope.kind in _TABLES:
+            found.setdefault(scope.kind, set()).add(scope.id)
+    return found
+
+
+def _listed(ids: Iterable[int]) -> str:
+    return ", ".join(f"{one:d}" for one in sorted(ids))
+
+
+def _words(states: Iterable[EnrollmentState]) -> str:
+    return ", ".join(f"'{state}'" for state in sorted(states))
