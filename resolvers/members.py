@@ -121,7 +121,7 @@ async def _counted(
         sections = await levels.by_id(connections, reader, section, sorted(wanted_ids))
     found = []
     for row_id, covers in zip(ids, covered, strict=True):
-        evidence = Evidence(covers=covers, tallies=tallied[row_id], states=listing.states)
+        evidence = Evidence(covers=covers, tallies=tallied[row_id], states=listing.filter.meant)
         told = provenance.tell(evidence, wanted, now=reader.now, change_cursor=cursor)
         known = told["completeness"] is not Completeness.UNKNOWN
         found.append(

@@ -41,8 +41,7 @@ async def _proved_absent(context: Context, by: By) -> bool:
     """Whether a whole read of a source that lists this form of id covers the institution."""
     parents = [(ledger.INSTITUTION,)]
     (covers,) = await ledger.covers(context.connections, context.reader, by.type_name, parents)
-    listed_by = lookups.form_of(by).listed_by
-    return any(cover.whole and cover.source in listed_by for cover in covers)
+    return any(lookups.proves_absence(by, cover) for cover in covers)
 
 
 async def node(info: Info, type_name: str, row_id: int) -> Row | None:

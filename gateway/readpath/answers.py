@@ -87,7 +87,7 @@ async def connections_of(
         and listing.parent in _OF_MEMBERSHIPS
     ):
         unlisted = await members.only_members(connections, reader, listing.parent, ids)
-    if parts.covers:
+    if parts.covers and question.subject in ledger.SUBJECTS:
         covered = await ledger.covers(connections, reader, question.subject, parents)
     return [
         _connection(
@@ -97,7 +97,7 @@ async def connections_of(
             Evidence(
                 covers=covers,
                 tallies=tallied.get(row_id, ()),
-                states=listing.states,
+                states=listing.filter.meant,
                 hidden=listing.shape.hidden(reader.rights),
                 only_members=unlisted.get(row_id, 0),
             ),

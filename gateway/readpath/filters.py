@@ -23,6 +23,11 @@ from models.roster import (
 
 
 class Filter(Protocol):
+    @property
+    def meant(self) -> frozenset[str]:
+        """The states of the rows that are meant; empty where rows have none."""
+        ...
+
     def conditions(self, rows: From, reader: Reader) -> list[str]:
         """SQL conditions on `rows`, all of which must hold."""
         ...
@@ -37,6 +42,10 @@ class EnrollmentFilter:
     users: tuple[int, ...] | None = None
     search: str | None = None
     updated_since: datetime | None = None
+
+    @property
+    def meant(self) -> frozenset[str]:
+        return frozenset(self.states)
 
     def conditions(self, rows: From, reader: Reader) -> list[str]:
         found = [in_states(rows, self.states)]
@@ -69,6 +78,10 @@ class CourseFilter:
     sis_ids: tuple[str, ...] | None = None
     search: str | None = None
 
+    @property
+    def meant(self) -> frozenset[str]:
+        return _or_living(self.states, CourseState)
+
     def conditions(self, rows: From, reader: Reader) -> list[str]:
         found = [living(rows) if self.states is None else in_states(rows, self.states)]
         found += named(rows, reader, self.canvas_ids, self.sis_ids)
@@ -89,6 +102,10 @@ class SectionFilter:
     canvas_ids: tuple[int, ...] | None = None
     sis_ids: tuple[str, ...] | None = None
 
+    @property
+    def meant(self) -> frozenset[str]:
+        return _or_living(self.states, RecordState)
+
     def conditions(self, rows: From, reader: Reader) -> list[str]:
         found = [living(rows) if self.states is None else in_states(rows, self.states)]
         return found + named(rows, reader, self.canvas_ids, self.sis_ids)
@@ -101,6 +118,10 @@ class UserFilter:
     sis_ids: tuple[str, ...] | None = None
     login_ids: tuple[str, ...] | None = None
     search: str | None = None
+
+    @property
+    def meant(self) -> frozenset[str]:
+        return _or_living(self.states, UserState)
 
     def conditions(self, rows: From, reader: Reader) -> list[str]:
         found = [rows.sql("{t}.merged_into_id is null")]
@@ -123,6 +144,10 @@ class SyncRunFilter:
     states: tuple[SyncRunState, ...] | None = None
     sources: tuple[Source, ...] | None = None
 
+    @property
+    def meant(self) -> frozenset[str]:
+        return frozenset()
+
     def conditions(self, rows: From, reader: Reader) -> list[str]:
         found = []
         if self.states is not None:
@@ -132,6 +157,10 @@ class SyncRunFilter:
             reader.rights.require("SyncRun", "source", purpose="filter")
             found.append(one_word_of(rows.sql("{t}.source"), self.sources))
         return found
+
+
+def _or_living(states: Iterable[str] | None, all_states: Iterable[str]) -> frozenset[str]:
+    return frozenset(all_states) - {"DELETED"} if states is None else frozenset(states)
 
 
 def one_word_of(expression: str, words: Iterable[str]) -> str:

@@ -23,7 +23,6 @@ SUBJECTS = {
     "User": ("person",),
     "Enrollment": ("enrollment",),
     "Member": ("enrollment", "membership"),
-    "SyncRun": (),
 }
 
 # Eyes that see everything; a read through a person's own shows what that person may see, and proves nothing.

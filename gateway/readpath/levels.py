@@ -26,11 +26,6 @@ class Listing:
     window: Window = field(default_factory=Window)
     key: str = ""
 
-    @property
-    def states(self) -> frozenset[str]:
-        """The states that the list means, where it says so."""
-        return frozenset(getattr(self.filter, "states", None) or ())
-
 
 @dataclass(kw_only=True)
 class Page:

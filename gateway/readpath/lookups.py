@@ -6,10 +6,18 @@ from dataclasses import dataclass
 from gateway.errors import Ambiguous, BadRequest
 from gateway.readpath import node_ids
 from gateway.readpath.connections import Connections
+from gateway.readpath.ledger import Cover
 from gateway.readpath.registry import TABLES, Reader, Row
 from gateway.readpath.sql import Columns, From, Shape, Statement, select
 from models import canvas_ids
-from models.roster import IdentityKind, Source
+from models.roster import (
+    CourseState,
+    EnrollmentState,
+    IdentityKind,
+    RecordState,
+    Source,
+    UserState,
+)
 
 Key = str | int
 
@@ -22,7 +30,7 @@ class Form:
     identity: IdentityKind | None = None
     tombstones: bool = False  # whether rows that are gone are still found by it
     # Sources whose whole reads list every id of this form, so that their silence proves something.
-    listed_by: tuple[Source, ...] = (Source.REPORT,)
+    listed_by: tuple[Source, ...] = (Source.REPORT, Source.UPLOAD)
 
 
 @dataclass(frozen=True)
@@ -40,8 +48,8 @@ class By:
 # Ids of rows and of Canvas are never given to another thing, so a tombstone is still found by them.
 _NODE = Form(column="id", tombstones=True, listed_by=())
 _CANVAS = Form(column="canvas_id", tombstones=True)
-_SIS = Form(column="sis_id", listed_by=(Source.REPORT, Source.SIS_EXPORT))
-_INTEGRATION = Form(column="integration_id", listed_by=(Source.REPORT, Source.SIS_EXPORT))
+_SIS = Form(column="sis_id")
+_INTEGRATION = Form(column="integration_id")
 
 FORMS: Mapping[str, Mapping[str, Form]] = {
     "Account": {"id": _NODE, "canvasId": _CANVAS, "sisId": _SIS},
@@ -57,9 +65,9 @@ FORMS: Mapping[str, Mapping[str, Form]] = {
     "User": {
         "id": _NODE,
         "canvasId": _CANVAS,
-        "sisId": Form(identity=IdentityKind.SIS_USER_ID, listed_by=_SIS.listed_by),
-        "integrationId": Form(identity=IdentityKind.INTEGRATION_ID, listed_by=_SIS.listed_by),
-        "loginId": Form(identity=IdentityKind.LOGIN_ID, listed_by=_SIS.listed_by),
+        "sisId": Form(identity=IdentityKind.SIS_USER_ID),
+        "integrationId": Form(identity=IdentityKind.INTEGRATION_ID),
+        "loginId": Form(identity=IdentityKind.LOGIN_ID),
         "ltiSub": Form(identity=IdentityKind.LTI13_SUB, listed_by=()),
         "lti11UserId": Form(identity=IdentityKind.LTI11_USER_ID, listed_by=()),
         "uuid": Form(identity=IdentityKind.CANVAS_UUID),
@@ -69,8 +77,19 @@ FORMS: Mapping[str, Mapping[str, Form]] = {
 }
 
 
-def form_of(by: By) -> Form:
-    return FORMS[by.type_name][by.form]
+def proves_absence(by: By, cover: Cover) -> bool:
+    """Whether a read of the whole institution that does not show `by` proves that there is none."""
+    listed = cover.source in FORMS[by.type_name][by.form].listed_by
+    return listed and cover.proves(_LIVING.get(by.type_name, frozenset()))
+
+
+# Whoever is in none of these states is gone.
+_LIVING = {
+    "Course": frozenset(CourseState) - {CourseState.DELETED},
+    "Section": frozenset(RecordState) - {RecordState.DELETED},
+    "User": frozenset(UserState) - {UserState.DELETED},
+    "Enrollment": frozenset(EnrollmentState) - {EnrollmentState.DELETED},
+}
 
 
 async def one(connections: Connections, reader: Reader, by: By, shape: Shape) -> Row | None:

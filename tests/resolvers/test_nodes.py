@@ -209,10 +209,30 @@ async def test_unknown_is_null_only_where_a_whole_read_proves_it(
     assert (await graph.refusal(query))[0] == "SOURCE_UNAVAILABLE"
     await school.covered(subject, authority="person:7")
     assert (await graph.refusal(query))[0] == "SOURCE_UNAVAILABLE"
+    await school.covered(subject, source="NRPS", authority="platform")
+    assert (await graph.refusal(query))[0] == "SOURCE_UNAVAILABLE"
+    await school.covered(subject, scope_kind="account", scope_id=7)
+    assert (await graph.refusal(query))[0] == "SOURCE_UNAVAILABLE"
 
-    await school.covered(subject)
+    await school.covered(subject, source="UPLOAD")
 
     assert await graph.ask(query) == {field: None}
+
+
+async def test_a_report_of_running_courses_does_not_prove_that_there_is_no_concluded_one(
+    graph: Graph, school: School
+) -> None:
+    await school.covered("course", states="AVAILABLE,UNPUBLISHED")
+
+    code, _ = await graph.refusal('{ course(by: {canvasId: "1"}) { id } }')
+
+    assert code == "SOURCE_UNAVAILABLE"
+    assert await graph.ask(
+        "{ courses { provenance { completeness } } open: courses(filter: {states: [AVAILABLE]}) { provenance { completeness } } }"
+    ) == {
+        "courses": {"provenance": {"completeness": "PARTIAL"}},
+        "open": {"provenance": {"completeness": "COMPLETE"}},
+    }
 
 
 @pytest.mark.parametrize(
