@@ -114,6 +114,10 @@ class Canvas:
             urls.add(url)
             answer = await self._read(call, url)
             page = answers.rows(answer, under=under)
+            if (
+                not answer.links
+            ):  # a list names its own page at least; without that its end is not known
+                raise CutShort(f"a page of {path} came without its links")
             if page and page[0].get("id") is not None:
                 if page[0]["id"] in firsts:
                     raise CutShort(f"the pages of {path} begin anew")

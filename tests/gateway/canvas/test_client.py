@@ -53,9 +53,10 @@ class Scripted:
 def page(request: Request, *, following: str | None = None) -> Response:
     start = int(request.query_params.get("page", "0"))
     headers = {"x-request-cost": "0.5", "x-rate-limit-remaining": "580"}
+    headers["link"] = f'<{request.url}>; rel="current"'
     if start + 2 < len(PEOPLE):
         url = following or str(request.url.include_query_params(page=start + 2))
-        headers["link"] = f'<{url}>; rel="next"'
+        headers["link"] += f',<{url}>; rel="next"'
     return JSONResponse(PEOPLE[start : start + 2], headers=headers)
 
 

@@ -1,0 +1,167 @@
+"""The enrollments of a course, a section or a person, read whole, and asked for again where the list may have left some out.
+
+A list never says how long it is, so a page that was cut looks like a short list. What was known and is missing is therefore
+asked for by its own id; a first list, an empty one and one with a short page inside is compared with Canvas's own count.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from gateway.batch import Course, Enrollment, Person
+from gateway.canvas import rows
+from gateway.canvas.client import PAGE_SIZE, Call, Canvas, Params
+from gateway.errors import CutShort, NotThere
+from models.canvas_ids import to_rest
+from models.roster import EnrollmentState, EnrollmentType
+
+# So many are asked for one by one; of more, the list of all who have ended is read first.
+ASKED_ONE_BY_ONE = 10
+MOST_ASKED = 60
+
+_COUNTED = (EnrollmentState.ACTIVE, EnrollmentState.INVITED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Whose list: of a "course", a "section" or a "person", by its global id; `path` where it is asked for."""
+
+    path: str
+    kind: Literal["course", "section", "person"]
+    id: int
+
+    def holds(self, row: Enrollment) -> bool:
+        return str(getattr(row, self.kind)) == str(self.id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A row of the store that the list should show."""
+
+    canvas_id: int
+    section: int | None
+
+
+def section_path(section: int, shard: int) -> str:
+    return f"/sections/{to_rest(section, shard)}/enrollments"
+
+
+@dataclass(kw_only=True)
+class Lists:
+    """Rows and people as they were told, in whatever order; `full_pages`: no page inside the list was short."""
+
+    canvas: Canvas
+    call: Call
+    place: Place
+    shard: int
+    includes: Sequence[str] = ()
+    enrollments: dict[int, Enrollment] = field(default_factory=dict)
+    people: dict[str, Person] = field(default_factory=dict)
+    gone: set[int] = field(default_factory=set)
+    courses: list[Course] = field(default_factory=list)
+    full_pages: bool = True
+
+    async def read(
+        self, states: Collection[EnrollmentState], *, path: str | None = None
+    ) -> set[int]:
+        """Every row in these states; the Canvas ids that were listed."""
+        params = [("state[]", state.lower()) for state in sorted(states)]
+        params += [("include[]", name) for name in self.includes]
+        return await self._list(path or self.place.path, params)
+
+    async def read_own(self, words: Sequence[str]) -> set[int]:
+        """The caller's own rows, by Canvas's words for states by date."""
+        return await self._list(self.place.path, [("state[]", word) for word in words])
+
+    async def _list(self, path: str, params: Params) -> set[int]:
+        listed: set[int] = set()
+        before: list[Any] | None = None
+        async for page in self.canvas.pages(self.call, path, params):
+            if before is not None and len(before) < PAGE_SIZE:
+                self.full_pages = False
+            before = page
+            listed |= {self._add(row) for row in page}
+        return listed
+
+    def _add(self, row: rows.Json) -> int:
+        one = rows.enrollment(row, self.shard)
+        self.enrollments[one.canvas_id] = one
+        user = row.get("user")
+        if isinstance(user, dict):
+            person = rows.person(user, self.shard)
+            if person.key != one.person:
+                raise CutShort("Canvas answered with a row whose user is another one")
+            self.people[person.key] = person
+        for key in (one.person, one.associated):
+            if key is not None and key not in self.people:
+                self.people[key] = rows.named(int(key))
+        return one.canvas_id
+
+    async def compare(self, listed: set[int], states: Collection[EnrollmentState]) -> set[int]:
+        """The list, read again when Canvas counts more students than it showed; CutShort when it still does."""
+        for attempt in (1, 2):
+            course = await self._counted()
+            shown = {
+                row.person
+                for row in map(self.enrollments.__getitem__, listed)
+                if row.type is EnrollmentType.STUDENT and row.state in _COUNTED
+            }
+            if len(shown) >= course:
+                return listed
+            if attempt == 1:
+                listed = await self.read(states)
+        raise CutShort(f"{self.place.path} left out people whom Canvas counts")
+
+    async def _counted(self) -> int:
+        """Students, active and invited, by Canvas's own count."""
+        path = f"/{self.place.kind}s/{to_rest(self.place.id, self.shard)}"
+        params = [("include[]", "total_students"), ("include[]", "term")]
+        answer = await self.canvas.get(self.call, path, params)
+        if self.place.kind == "course":
+            self.courses = [rows.course(answer, self.shard)]
+        count = answer.get("total_students")
+        return count if isinstance(count, int) else 0
+
+    async def account_for(
+        self, missing: Iterable[Known], asked: frozenset[EnrollmentState]
+    ) -> frozenset[EnrollmentState]:
+        """What became of rows that were known and not listed: told with the state or the place that they have now, or `gone`.
+
+        The states of which all rows are known then. CutShort when one of them should have been listed: then nothing is known of the others either.
+        """
+        left = {known.canvas_id: known for known in missing}
+        states = asked
+        if len(left) > ASKED_ONE_BY_ONE:
+            await self.read(frozenset(EnrollmentState) - asked)
+            states = frozenset(EnrollmentState)
+            left = {one: known for one, known in left.items() if one not in self.enrollments}
+        questions = 0
+        while left:
+            questions += 1
+            if questions > MOST_ASKED:
+                raise CutShort(
+                    f"{self.place.path} left out {len(left)} rows, and Canvas does not say why"
+                )
+            known = left.pop(next(iter(left)))
+            moved = await self._ask(known, asked)
+            if moved is not None and any(one.section == moved for one in left.values()):
+                await self.read(asked, path=section_path(moved, self.shard))
+                left = {one: known for one, known in left.items() if one not in self.enrollments}
+        return states
+
+    async def _ask(self, known: Known, asked: Collection[EnrollmentState]) -> int | None:
+        """The section of a row that moved to another course with it."""
+        try:
+            answer = await self.canvas.get(
+                self.call, f"/accounts/self/enrollments/{to_rest(known.canvas_id, self.shard)}"
+            )
+        except NotThere:
+            self.gone.add(known.canvas_id)
+            return None
+        row = rows.enrollment(answer, self.shard)
+        if row.canvas_id != known.canvas_id:
+            raise CutShort("Canvas answered with another enrollment than the one asked for")
+        if self.place.holds(row) and row.state in asked:
+            raise CutShort(f"{self.place.path} left out somebody who is enrolled")
+        self._add(answer)
+        return row.section if not self.place.holds(row) and self.place.kind == "course" else None

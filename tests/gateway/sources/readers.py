@@ -1,0 +1,137 @@
+"""The sources over one twin and one store, and what is in the store afterwards."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from gateway.batch import Taken
+from gateway.canvas.client import Credential, Meter
+from gateway.http.client import Client
+from gateway.planner import Need, Scope, ScopeKind, Subject
+from gateway.prices import PriceBook
+from gateway.sources.enrollments import EnrollmentsSource
+from gateway.uow import Database
+from gateway.viewer import Viewer
+from models.canvas_ids import to_global
+from models.roster import ROSTER_STATES, EnrollmentState, FieldGroup
+from tests.factories import School
+from tests.upstream import Upstream
+from twin.records import Course, Section, User
+
+EVERYTHING = frozenset(FieldGroup)
+
+
+@dataclass(kw_only=True)
+class Tokens:
+    """Who has let us call Canvas."""
+
+    configured: Credential | None
+    own: dict[int, Credential] = field(default_factory=dict)
+
+    def admin(self) -> Credential | None:
+        return self.configured
+
+    async def of_person(self, person: int) -> Credential | None:
+        return self.own.get(person)
+
+
+@dataclass(kw_only=True)
+class Readers:
+    twin: Upstream
+    database: Database
+    school: School
+    tokens: Tokens
+    enrollments: EnrollmentsSource
+
+    @classmethod
+    async def open(cls, twin: Upstream, database: Database, http: Client) -> "Readers":
+        school = await School.open(database, canvas_url=twin.url)
+        tokens = Tokens(configured=twin.token())
+        enrollments = EnrollmentsSource(
+            institution_id=school.id,
+            canvas=twin.canvas(http),
+            database=database,
+            credentials=tokens,
+            prices=PriceBook(),
+            clock=twin.clock.now,
+        )
+        return cls(
+            twin=twin, database=database, school=school, tokens=tokens, enrollments=enrollments
+        )
+
+    async def course(self, course: Course) -> Scope:
+        """The course as the store knows it before it was ever read: by its Canvas id."""
+        return Scope(kind=ScopeKind.COURSE, id=await self._known("course", course.id))
+
+    async def section(self, section: Section) -> Scope:
+        return Scope(kind=ScopeKind.SECTION, id=await self._known("section", section.id))
+
+    async def person(self, user: User) -> Scope:
+        return Scope(kind=ScopeKind.PERSON, id=await self._known("person", user.id))
+
+    async def _known(self, table: str, canvas_id: int) -> int:
+        rows = await self.database.rows(
+            f"select id from {table} where institution_id = $1 and canvas_id = $2",
+            self.school.id,
+            to_global(str(canvas_id), 1),
+        )
+        if rows:
+            return int(rows[0]["id"])
+        if table == "person":
+            return await self.school.person(canvas=canvas_id)
+        return await self.school.course(canvas=canvas_id)
+
+    def need(
+        self,
+        scope: Scope,
+        *,
+        states: frozenset[EnrollmentState] = frozenset(ROSTER_STATES),
+        groups: frozenset[FieldGroup] = EVERYTHING,
+        person: int | None = None,
+        subject: Subject = Subject.ENROLLMENTS,
+    ) -> Need:
+        return Need(
+            scope=scope,
+            subject=subject,
+            groups=groups,
+            states=states,
+            max_age=timedelta(0),
+            person=person,
+        )
+
+    async def read(
+        self, need: Need, *, eyes: int | None = None, meter: Meter | None = None
+    ) -> Taken:
+        """By the Enrollments API."""
+        offers = await self.enrollments.offers([need], self.viewer, self.twin.clock.now())
+        [offer] = [offer for offer in offers if offer.eyes == eyes]
+        [taken] = await self.enrollments.fill(offer, [need], self.viewer, meter or Meter())
+        return taken
+
+    @property
+    def viewer(self) -> Viewer:
+        return self.school.viewer()
+
+    async def rows(self, table: str, where: str = "1 = 1") -> list[dict[str, Any]]:
+        return await self.database.rows(
+            f"select * from {table} where institution_id = $1 and {where} order by id",
+            self.school.id,
+        )
+
+    async def stored(self, course: Course) -> dict[str, dict[str, Any]]:
+        """The course's enrollments that have not ended, by Canvas's own ids."""
+        scope = await self.course(course)
+        rows = await self.rows("enrollment", f"course_id = {scope.id} and removed_at is null")
+        return {str(row["canvas_id"] - 10_000_000_000_000): row for row in rows}
+
+    async def same_as_truth(self, course: Course, states: Mapping[str, str] | None = None) -> bool:
+        """Whether the store has just those who are on the course's roster, each in the right state."""
+        stored = await self.stored(course)
+        truth = {
+            row["id"]: row["workflow_state"].upper()
+            for row in self.twin.truth(course)
+            if row["on_default_roster"]
+        }
+        words = {state.value for state in ROSTER_STATES}
+        return truth == {key: row["state"] for key, row in stored.items() if row["state"] in words}
