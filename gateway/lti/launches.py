@@ -237,16 +237,17 @@ class Launches:
         now = self.clock()
         url = f"{self.public_url}{path}" + (f"?{query}" if query else "")
         nonce = oauth1.verify(url, body, self.platforms.consumer_secrets, now)
-        fields = oauth1.own_fields(url, body)
         consumer_key = dict(oauth1.signed_pairs(url, body))["oauth_consumer_key"]
-        if not await logins.use_nonce(
-            self.database, consumer_key, nonce, until=now + oauth1.NONCE_KEPT, now=now
-        ):
-            raise LaunchRefused("nonce", "This launch was used already: it cannot be reloaded.")
         tenant = await self.platforms.of_consumer(consumer_key)
         launch = form.launch_from(
-            fields, scope=consumer_key, shard=tenant.institution.shard, now=now
+            oauth1.own_fields(url, body),
+            scope=consumer_key,
+            shard=tenant.institution.shard,
+            now=now,
         )
+        until = now + oauth1.NONCE_KEPT
+        if not await logins.use_nonce(self.database, consumer_key, nonce, until=until, now=now):
+            raise LaunchRefused("nonce", "This launch was used already: it cannot be reloaded.")
         return await self._let_in(tenant, launch, None, url)
 
     async def _let_in(

@@ -80,7 +80,10 @@ async def recognise(
         case Stranger(lookalikes=lookalikes):
             if not create:
                 return Unmatched(lookalikes=lookalikes)
-            return await _make(tx, word, evidence, told, {})
+            contested = _held_by(evidence.aliases, candidates)  # by a key that is not trusted here
+            made = await _make(tx, word, evidence, told, contested)
+            await _dispute(tx, word, made.person, contested)
+            return made
         case Conflict(people=people, why=why) if len(people) > 1 or not create:
             await _to_the_desk(tx, word, decision, evidence, None)
             return Undecided(why=why)
@@ -322,17 +325,22 @@ async def _write(
     why: str,
     proposal: str,
 ) -> None:
-    """Unless the same one is open already."""
+    """Unless the same one is open already; the institution's lock keeps others from writing it meanwhile."""
+    values = (alias.kind.value, alias.value, person, other)
+    open_already = await tx.rows(
+        "select id from identity_conflict where institution_id = $1 and kind = $2 and value = $3"
+        " and coalesce(person_id, 0) = coalesce(cast($4 as bigint), 0) and other_person_id = $5"
+        " and resolved_at is null",
+        word.institution_id,
+        *values,
+    )
+    if open_already:
+        return
     await tx.run(
         "insert into identity_conflict (institution_id, kind, value, person_id, other_person_id, source, evidence, proposal,"
-        " found_at) select $1, $2, $3, $4, $5, $6, $7, $8, $9 where not exists (select 1 from identity_conflict"
-        " where institution_id = $1 and kind = $2 and value = $3 and coalesce(person_id, 0) = coalesce($4, 0)"
-        " and other_person_id = $5 and resolved_at is null)",
+        " found_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         word.institution_id,
-        alias.kind.value,
-        alias.value,
-        person,
-        other,
+        *values,
         word.source.value,
         orjson.dumps({"why": why, "scope": alias.scope}).decode(),
         proposal,
