@@ -16,7 +16,8 @@ from starlette.responses import JSONResponse, Response
 from gateway.auth import session_cookies
 from gateway.errors import Forbidden, PublicError, Unauthenticated
 from gateway.lti import cookies
-from gateway.lti.launches import CONSOLE, Launches
+from gateway.lti.addresses import CONSOLE
+from gateway.lti.launches import Launches
 from gateway.middleware import origin_of
 from gateway.readpath import node_ids
 from gateway.store import institutions, sessions

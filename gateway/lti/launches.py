@@ -5,14 +5,13 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from starlette.requests import Request
 
 from gateway.errors import LaunchRefused
 from gateway.http.client import Client
 from gateway.identity import Nobody
-from gateway.lti import claims, form, id_tokens, oauth1
+from gateway.lti import addresses, claims, form, id_tokens, oauth1
 from gateway.lti.arrivals import Arrived, arrive
 from gateway.lti.keys import OwnKeys, PlatformKeys, fetch_by
 from gateway.lti.launch import Launch
@@ -20,7 +19,7 @@ from gateway.lti.platforms import Platforms, Registration, Tenant
 from gateway.lti.registering import Registering
 from gateway.middleware import origin_of
 from gateway.seal import Seal
-from gateway.settings import Host, Settings, UnmatchedLaunch
+from gateway.settings import Settings, UnmatchedLaunch
 from gateway.store import logins
 from gateway.store.logins import Login
 from gateway.store.people import Recognised, Undecided, Unmatched
@@ -30,7 +29,6 @@ from gateway.uow import Database
 _log = logging.getLogger(__name__)
 
 LOGIN_LIFE = timedelta(minutes=10)
-CONSOLE = "console"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,14 +121,14 @@ class Launches:
             client_id=registration.client_id,
             jwks_url=registration.jwks_url,
             deployment_id=deployment,
-            target=self._own(fields.get("target_link_uri")),
+            target=addresses.own(fields.get("target_link_uri"), self.public_url),
             storage_target=storage if storage and len(storage) <= 255 else None,
         )
         await logins.begin(self.database, state, login, expires_at=now + LOGIN_LIFE, now=now)
         return Asked(
             url=self._authentication_request(registration, fields, state, nonce),
             state=state,
-            platform_origin=_origin(registration.auth_url),
+            platform_origin=addresses.origin(registration.auth_url),
             storage_target=login.storage_target,
             seconds=int(LOGIN_LIFE.total_seconds()),
         )
@@ -151,7 +149,7 @@ class Launches:
         }
         if "lti_message_hint" in fields:
             asked["lti_message_hint"] = fields["lti_message_hint"]
-        return _with_query(registration.auth_url, asked)
+        return addresses.with_query(registration.auth_url, asked)
 
     async def storage_of(self, state: str, target: str | None) -> Storage | None:
         """Where the state of a login may be asked for, if its platform offers that."""
@@ -161,7 +159,7 @@ class Launches:
         registration = await self._registration(login)
         return Storage(
             target=target or login.storage_target or "",
-            platform_origin=_origin(registration.auth_url),
+            platform_origin=addresses.origin(registration.auth_url),
         )
 
     async def launch(self, fields: Mapping[str, str], *, bound: bool) -> Handed:
@@ -253,14 +251,14 @@ class Launches:
     async def _let_in(
         self, tenant: Tenant, launch: Launch, context: Context | None, target: str | None
     ) -> Handed:
-        host = self._host(target)
+        host = addresses.host_of(target, self.settings)
         now = self.clock()
         arrived = await arrive(
             self.database,
             tenant,
             launch,
             context=context,
-            host=host.name if host else CONSOLE,
+            host=host.name if host else addresses.CONSOLE,
             now=now,
         )
         if not isinstance(arrived, Arrived):
@@ -274,27 +272,10 @@ class Launches:
         _log.info("launched", extra={"fields": fields})
         url = host.launch_url if host else f"{self.public_url}/console"
         return Handed(
-            url=_with_query(url, {"code": arrived.code.text}),
+            url=addresses.with_query(url, {"code": arrived.code.text}),
             cookie=arrived.cookie.text,
             seconds=int((arrived.session.expires_at - now).total_seconds()),
         )
-
-    def _host(self, target: str | None) -> Host | None:
-        """The host product that the launch's target names (`?host=notebook`), else the first; None is our console."""
-        query = dict(parse_qsl(urlsplit(self._own(target) or "").query))
-        named = query.get("host")
-        if named == CONSOLE:
-            return None
-        hosts = self.settings.hosts
-        return next((host for host in hosts if host.name == named), hosts[0] if hosts else None)
-
-    def _own(self, url: str | None) -> str | None:
-        """`url`, if it is an address of ours; any other is not followed."""
-        try:
-            same = url is not None and origin_of(url) == origin_of(self.public_url)
-        except ValueError:
-            same = False
-        return url if same and url is not None and len(url) <= 1024 else None
 
 
 def _not_let_in(
@@ -322,14 +303,3 @@ def _context(registration: Registration, deployment_id: str, launch: Launch) -> 
         memberships_url=launch.memberships_url,
         resource_link_id=launch.resource_link_id,
     )
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _with_query(url: str, more: Mapping[str, str]) -> str:
-    parts = urlsplit(url)
-    query = "&".join(filter(None, (parts.query, urlencode(more))))
-    return urlunsplit(parts._replace(query=query))
