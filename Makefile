@@ -5,7 +5,7 @@ PORT ?= 8000
 TWIN_PORT ?= 9000
 BIN := .venv/bin
 
-.PHONY: help run test prove bench sure lint fix schema lock clean
+.PHONY: help run test prove bench sure lint fix schema lock clean graphiql node-ready
 
 help:             ## This list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -43,7 +43,7 @@ lock: .venv/dev-ready   ## Resolve the dependencies anew into the two lock files
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-annotate --no-header --quiet -o requirements-dev.lock
 
 clean:            ## Remove what the targets above made
-	rm -rf .venv .run .mypy_cache .ruff_cache .pytest_cache .hypothesis node_modules scripts/graphiql/node_modules gateway/static/graphiql
+	rm -rf .venv .run .mypy_cache .ruff_cache .pytest_cache .hypothesis node_modules scripts/graphiql/node_modules tests/acceptance/node/node_modules gateway/static/graphiql
 
 .venv/run-ready: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -56,4 +56,20 @@ clean:            ## Remove what the targets above made
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+# What Node.js makes is optional: the page says so where it is missing, and the tests name what they left out.
+graphiql:
+	@if command -v npm >/dev/null; \
+	then $(MAKE) --no-print-directory gateway/static/graphiql/graphiql.js || echo "*** GraphiQL was not built: see above"; \
+	else echo "*** No Node.js, so no GraphiQL: Debian has it as nodejs and npm"; fi
+
+gateway/static/graphiql/graphiql.js: $(wildcard scripts/graphiql/*.* scripts/graphiql/examples/*) scripts/graphiql/build
+	scripts/graphiql/build
+
+node-ready: graphiql
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory tests/acceptance/node/node_modules; fi
+
+tests/acceptance/node/node_modules: tests/acceptance/node/package-lock.json
+	cd tests/acceptance/node && npm ci --ignore-scripts --no-progress --loglevel=error
 	touch $@
