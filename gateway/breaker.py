@@ -16,11 +16,13 @@ class Breaker:
     open_until: datetime | None = None
     last_error: str | None = None
 
-    def failed(self, now: datetime, error: str) -> "Breaker":
+    def failed(self, now: datetime, error: str, *, at_once: bool = False) -> "Breaker":
+        """`at_once`: the source itself said that it is to be left alone."""
         failures = self.failures + 1
-        if failures < TRIPS_AFTER:
+        if failures < TRIPS_AFTER and not at_once:
             return replace(self, failures=failures, last_error=error)
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(10, failures - TRIPS_AFTER))
+        doublings = min(10, max(0, failures - TRIPS_AFTER))
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**doublings)
         return Breaker(failures=failures, open_until=now + pause, last_error=error)
 
     def succeeded(self) -> "Breaker":
@@ -31,4 +33,5 @@ class Breaker:
         if self.open_until is None or now >= self.open_until:
             return None
         wait = (self.open_until - now).total_seconds()
-        return f"it failed {self.failures} times in a row ({self.last_error}); tried again in {wait:.0f} s"
+        times = "once" if self.failures == 1 else f"{self.failures} times in a row"
+        return f"it failed {times} ({self.last_error}); tried again in {wait:.0f} s"

@@ -371,7 +371,7 @@ def _gap(
         if m == n and refused == offers[o].obstacle
     ]
     if blocked:
-        first = blocked[0]
+        first = min(blocked, key=lambda offer: offer.obstacle_kind is not GapReason.THROTTLED)
         return first.obstacle_kind, f"{first.source}: {first.obstacle}"
     if need.person is not None and not need.rights_known:
         return GapReason.NOT_PERMITTED, "what this viewer may see here is not known"

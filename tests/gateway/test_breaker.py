@@ -32,3 +32,9 @@ def test_the_pause_has_an_end() -> None:
 
 def test_one_success_closes_it() -> None:
     assert Breaker() == after(7).succeeded()
+
+
+def test_a_source_that_asks_for_rest_gets_it_at_once() -> None:
+    throttled = Breaker().failed(NOW, "429", at_once=True)
+
+    assert "it failed once (429); tried again in 15 s" == throttled.obstacle(NOW)

@@ -1,0 +1,97 @@
+"""One read in flight for each thing that is read: who may share it waits for it, who may not waits for the next.
+
+A caller says since when the facts have to hold. A read that began later serves it, so a burst of callers who all want
+facts of now is served by two reads: the one under way when they came, for the first of them, and one more for the rest.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+from gateway.canvas.client import Meter
+
+T = TypeVar("T")
+
+
+class Turns(Protocol):
+    """One holder at a time of each key, among all processes that share a store."""
+
+    def turn(self, key: str) -> AbstractAsyncContextManager[None]: ...
+
+
+@dataclass(eq=False, kw_only=True)
+class Flight(Generic[T]):
+    """A read, on its way or waiting for its turn (`began` None), for so many `riders`.
+
+    `since`: what the most demanding of them needs.
+    """
+
+    since: datetime
+    began: datetime | None = None
+    riders: int = 1
+    meter: Meter = field(default_factory=Meter)
+    task: asyncio.Task[T] = field(init=False)
+
+    def serves(self, since: datetime) -> bool:
+        return self.began is None or self.began >= since
+
+    async def landed(self) -> T:
+        """Its result. Cancelling one who waits leaves the read to the others, and to the store."""
+        return await asyncio.shield(self.task)
+
+
+class Flights(Generic[T]):
+    """The reads of one process. `Known` is asked before a read begins: another process may have made it superfluous."""
+
+    def __init__(self, turns: Turns, clock: Callable[[], datetime]) -> None:
+        self._turns = turns
+        self._clock = clock
+        self._last: dict[str, Flight[T]] = {}
+
+    def board(
+        self,
+        key: str,
+        *,
+        since: datetime,
+        known: Callable[[datetime], Awaitable[T | None]],
+        read: Callable[[Meter], Coroutine[Any, Any, T]],
+    ) -> Flight[T]:
+        """The read of `key` that may be shared by a caller who needs facts of `since`: one under way, or a new one."""
+        last = self._last.get(key)
+        if last is not None and last.serves(since):
+            last.since = max(last.since, since)
+            last.riders += 1
+            return last
+        flight: Flight[T] = Flight(since=since)
+        flight.task = asyncio.create_task(self._fly(key, flight, last, known, read))
+        flight.task.add_done_callback(lambda _: self._land(key, flight))
+        self._last[key] = flight
+        return flight
+
+    async def close(self) -> None:
+        """Let what is under way end."""
+        await asyncio.gather(*(one.task for one in self._last.values()), return_exceptions=True)
+
+    async def _fly(
+        self,
+        key: str,
+        flight: Flight[T],
+        before: Flight[T] | None,
+        known: Callable[[datetime], Awaitable[T | None]],
+        read: Callable[[Meter], Coroutine[Any, Any, T]],
+    ) -> T:
+        if before is not None:
+            await asyncio.wait([before.task])
+        async with self._turns.turn(key):
+            flight.began = self._clock()
+            found = await known(flight.since)
+            return await read(flight.meter) if found is None else found
+
+    def _land(self, key: str, flight: Flight[T]) -> None:
+        if self._last.get(key) is flight:
+            del self._last[key]
+        if not flight.task.cancelled():
+            flight.task.exception()  # seen, also where nobody waits any more
