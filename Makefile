@@ -20,7 +20,7 @@ prove: .venv/dev-ready node-ready   ## The suite with the long proofs run whole
 	$(BIN)/python scripts/with_services.py $(REQUIRE) -- $(BIN)/pytest --prove $(ARGS)
 
 bench: .venv/dev-ready   ## The benchmarks of docs/benchmarks.md
-	$(BIN)/python scripts/with_services.py -- $(BIN)/python -m bench $(ARGS)
+	$(BIN)/python scripts/with_services.py --durable -- $(BIN)/python -m bench $(ARGS)
 
 sure: lint test   ## What CI runs
 

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 POSTGRES = "ROSTER_TEST_POSTGRES"
@@ -30,11 +31,14 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--require-all", action="store_true", help="a missing server is an error")
+    parser.add_argument(
+        "--durable", action="store_true", help="PostgreSQL as in production, for benchmarks"
+    )
     parser.add_argument("command", nargs="+", help="after --, the command to run")
     options = parser.parse_args()
     with ExitStack() as stack:
         environment = dict(os.environ)
-        for name, start in ((POSTGRES, postgres), (REDIS, redis)):
+        for name, start in ((POSTGRES, partial(postgres, durable=options.durable)), (REDIS, redis)):
             if name not in environment:
                 url = stack.enter_context(start())
                 if url is not None:
@@ -48,7 +52,8 @@ def main() -> int:
 
 
 @contextmanager
-def postgres() -> Iterator[str | None]:
+def postgres(*, durable: bool = False) -> Iterator[str | None]:
+    """A server of our own. Tests make and drop databases all the time: unless `durable`, nothing is forced to disk."""
     programs = _postgres_programs()
     if programs is None:
         yield None
@@ -69,9 +74,7 @@ def postgres() -> Iterator[str | None]:
             "-E",
             "UTF8",
         )
-        settings = (
-            f"-h 127.0.0.1 -p {port} -k {folder} -c shared_buffers=256MB -c max_connections=200"
-        )
+        settings = f"-h 127.0.0.1 -p {port} -k {folder} -c shared_buffers=256MB -c max_connections=200{sync}"
         _run(
             user,
             f"{programs}/pg_ctl",
