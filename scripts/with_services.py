@@ -20,6 +20,7 @@ from pathlib import Path
 
 POSTGRES = "ROSTER_TEST_POSTGRES"
 REDIS = "ROSTER_TEST_REDIS"
+UNSAFE = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 HOW = {
     POSTGRES: "PostgreSQL 15 or newer: apt-get install postgresql, or point ROSTER_TEST_POSTGRES at a server",
     REDIS: "Redis or Valkey: apt-get install redis-server, or point ROSTER_TEST_REDIS at a server",
@@ -74,7 +75,8 @@ def postgres(*, durable: bool = False) -> Iterator[str | None]:
             "-E",
             "UTF8",
         )
-        settings = f"-h 127.0.0.1 -p {port} -k {folder} -c shared_buffers=256MB -c max_connections=200{sync}"
+        unsafe = "" if durable else f" {UNSAFE}"
+        settings = f"-h 127.0.0.1 -p {port} -k {folder} -c shared_buffers=256MB -c max_connections=200{unsafe}"
         _run(
             user,
             f"{programs}/pg_ctl",
