@@ -24,7 +24,7 @@ from gateway.errors import (
     SourceRefused,
     SourceThrottled,
 )
-from gateway.http.addresses import followed
+from gateway.http.addresses import followed, shown
 from gateway.http.client import Client, Request, Response
 
 Params = Sequence[tuple[str, str]]
@@ -105,25 +105,41 @@ class Canvas:
 
         A wrong or outdated bookmark gives the first page again with 200, so a URL or a first row seen before is a loop.
         """
-        url: str | None = self._url(call, path, (*params, ("per_page", str(PAGE_SIZE))))
-        urls: set[str] = set()
         firsts: set[object] = set()
-        while url is not None:
-            if url in urls or len(urls) >= MOST_PAGES:
-                raise CutShort(f"the pages of {path} lead in a circle")
-            urls.add(url)
-            answer = await self._read(call, url)
+        url = self._url(call, path, (*params, ("per_page", str(PAGE_SIZE))))
+        async for answer in self._followed(call, url, STRING_IDS):
             page = answers.rows(answer, under=under)
-            if (
-                not answer.links
-            ):  # a list names its own page at least; without that its end is not known
+            # A list names its own page at least; without that its end is not known.
+            if not answer.links:
                 raise CutShort(f"a page of {path} came without its links")
             if page and page[0].get("id") is not None:
                 if page[0]["id"] in firsts:
                     raise CutShort(f"the pages of {path} begin anew")
                 firsts.add(page[0]["id"])
             yield page
-            url = self._next(answer)
+
+    async def containers(
+        self, call: Call, url: str, accept: str, *, names_its_pages: bool
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Every page of a list of an LTI service, each an object, to its end.
+
+        `names_its_pages`: a page without any link was cut, as it is where Canvas serves the list.
+        """
+        async for answer in self._followed(call, url, accept):
+            if names_its_pages and not answer.links:
+                raise CutShort(f"a page of {shown(url)} came without its links")
+            yield answers.record(answer)
+
+    async def _followed(self, call: Call, url: str, accept: str) -> AsyncIterator[Response]:
+        urls: set[str] = set()
+        following: str | None = url
+        while following is not None:
+            if following in urls or len(urls) >= MOST_PAGES:
+                raise CutShort(f"the pages of {shown(url)} lead in a circle")
+            urls.add(following)
+            answer = await self._read(call, following, accept)
+            yield answer
+            following = self._next(answer)
 
     async def remaining(self, credential: Credential) -> float:
         """Throttle units left in the bucket of its token, as far as we know."""
@@ -140,25 +156,25 @@ class Canvas:
             except SourceThrottled:
                 continue  # admission waits until the bucket has leaked
 
-    async def _read(self, call: Call, url: str) -> Response:
+    async def _read(self, call: Call, url: str, accept: str = STRING_IDS) -> Response:
         async for attempt in stamina.retry_context(
             on=_worth_repeating, attempts=READ_ATTEMPTS, timeout=None
         ):
             with attempt:
-                return await self._sent(call, "GET", url, ())
+                return await self._sent(call, "GET", url, (), accept)
         raise AssertionError  # stamina returns or raises
 
-    async def _sent(self, call: Call, method: str, url: str, fields: Params) -> Response:
+    async def _sent(
+        self, call: Call, method: str, url: str, fields: Params, accept: str = STRING_IDS
+    ) -> Response:
         token = await call.credential.token()
         try:
-            return await self._once(call, token, method, url, fields)
+            return await self._once(call, token, _request(method, url, token, fields, accept))
         except CredentialSpent:
             renewed = await call.credential.renewed(token)
-            return await self._once(call, renewed, method, url, fields)
+            return await self._once(call, renewed, _request(method, url, renewed, fields, accept))
 
-    async def _once(
-        self, call: Call, token: str, method: str, url: str, fields: Params
-    ) -> Response:
+    async def _once(self, call: Call, token: str, request: Request) -> Response:
         bucket = _bucket(token)
         call.meter.waiting += 1
         try:
@@ -167,7 +183,7 @@ class Canvas:
             call.meter.waiting -= 1
         answer: Response | None = None
         try:
-            answer = await self._http.send(_request(method, url, token, fields))
+            answer = await self._http.send(request)
         except AddressRefused:
             raise
         except OutboundError as error:
@@ -208,8 +224,8 @@ class Canvas:
             raise CutShort(str(error)) from error
 
 
-def _request(method: str, url: str, token: str, fields: Params) -> Request:
-    headers: Mapping[str, str] = {"authorization": f"Bearer {token}", "accept": STRING_IDS}
+def _request(method: str, url: str, token: str, fields: Params, accept: str) -> Request:
+    headers: Mapping[str, str] = {"authorization": f"Bearer {token}", "accept": accept}
     if method == "GET":
         return Request(method, url, headers=headers)
     data: dict[str, list[str]] = {}

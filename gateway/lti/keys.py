@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
+from joserfc import jwt
 from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import RSAKey
 
@@ -55,6 +56,11 @@ class OwnKeys:
         """The key that signs now, with its `kid`."""
         period = period_of(self._clock())
         return (await self._published())[period]
+
+    async def sign(self, claims: Mapping[str, Any]) -> str:
+        """A JWT of ours."""
+        key = await self.signing()
+        return jwt.encode({"alg": "RS256", "typ": "JWT", "kid": key.kid}, dict(claims), key)
 
     async def jwks(self) -> dict[str, Any]:
         """What platforms may know of our keys: the one that signs, the one that will soon and the one that just did."""
