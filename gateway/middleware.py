@@ -114,7 +114,9 @@ class OriginRule:
         if origin is None:
             return False
         scheme = {"ws": "http", "wss": "https"}.get(scope["scheme"], scope["scheme"])
-        return origin in self._allowed or origin == origin_of(f"{scheme}://{headers.get('host')}")
+        host = headers.get("host")
+        own = origin_of(f"{scheme}://{host}") if host else None
+        return origin in self._allowed or origin == own
 
 
 def origin_of(url: str) -> str | None:

@@ -140,4 +140,3 @@ def test_the_demos_token_is_filled_in_and_without_one_nothing_is_answered(
     expect(visit.answer).to_contain_text("UNAUTHENTICATED")
     assert all("401" in line for line in visit.complaints)
     visit.complaints.clear()
-

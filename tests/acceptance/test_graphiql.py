@@ -139,7 +139,6 @@ def test_the_settings_can_switch_it_off(tmp_path: Path) -> None:
     )
     with TestClient(create_app(off, make_graph=make_graph)) as client:
         assert 401 == client.get("/graphql", headers=BROWSER).status_code
-        assert 404 == client.get("/static/favicon.svg").status_code
 
 
 def test_files_outside_the_static_folder_are_not_served(anonymous: TestClient) -> None:

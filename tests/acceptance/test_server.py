@@ -125,6 +125,15 @@ class TestOrigins:
         assert (403, ["FORBIDDEN_ORIGIN"]) == (answer.status_code, codes(answer.json()))
         assert answer.json()["errors"][0]["extensions"]["requestId"]
 
+    def test_a_request_without_a_host_has_no_origin_of_its_own(self, client: TestClient) -> None:
+        answer = client.post(
+            "/graphql",
+            json={"query": "{ hello }"},
+            headers={"origin": "http://none", "host": ""},
+        )
+
+        assert 403 == answer.status_code
+
     def test_a_hosts_page_may_ask_beforehand_and_read_the_answer(self, client: TestClient) -> None:
         origin = {"origin": "https://notebook.example.edu"}
         before = client.options(
@@ -225,6 +234,17 @@ def test_an_operation_that_cannot_run_has_a_code_and_no_data(
 
     assert (400, [code]) == (answer.status_code, codes(answer.json()))
     assert "data" not in answer.json()
+
+
+def test_a_long_chain_of_fragments_is_answered_or_refused_but_overflows_nothing(
+    client: TestClient,
+) -> None:
+    def chain(length: int) -> str:
+        links = (f"fragment F{n} on Query {{ ...F{n + 1} }}" for n in range(length))
+        return f"{{ ...F0 }} {' '.join(links)} fragment F{length} on Query {{ hello }}"
+
+    assert {"hello": "hello world"} == ask(client, chain(100))["data"]
+    assert ["GRAPHQL_VALIDATION_FAILED"] == codes(ask(client, chain(240)))
 
 
 def test_the_older_media_type_says_the_same_with_200(client: TestClient) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import psutil
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -119,8 +120,19 @@ async def test_several_workers_share_a_port_and_their_counts(
             writer.close()
             assert 'roster_operations_total{kind="query",outcome="OK"} 20.0' in text
 
+            workers_of(server)[0].kill()
+            while len(workers_of(server)) < 2:
+                assert {"hello": "hello world"} == await answer(server, token, "{ hello }")
+            assert "a worker died" in server.log
+
             server.process.send_signal(signal.SIGTERM)
             assert 0 == await asyncio.to_thread(server.process.wait)
+
+
+def workers_of(server: ServerProcess) -> list[psutil.Process]:
+    """Those that live; Python's own resource tracker is a child as well."""
+    children = psutil.Process(server.process.pid).children()
+    return [one for one in children if one.is_running() and "spawn_main" in " ".join(one.cmdline())]
 
 
 async def test_a_stream_is_closed_when_its_client_goes(
