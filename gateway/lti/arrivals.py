@@ -46,6 +46,17 @@ async def arrive(
     return await database.transact(arrival.work)
 
 
+async def link(
+    database: Database, tenant: Tenant, launch: Launch, person: int, now: datetime
+) -> None:
+    """The launch's identifiers are this person's, as they have proved: none is taken from anybody else."""
+    word = Word(
+        institution_id=tenant.institution.id, source=Source.LAUNCH, as_of=launch.at, now=now
+    )
+    evidence = Evidence(aliases=launch.aliases)
+    await database.transact(lambda tx: people.link(tx, person, evidence, word))
+
+
 @dataclass(frozen=True)
 class _Arrival:
     tenant: Tenant
@@ -59,6 +70,8 @@ class _Arrival:
         launch, institution_id = self.launch, self.tenant.institution.id
         if launch.shard is not None:
             await institutions.learn_shard(tx, institution_id, launch.shard)
+        if launch.root_account is not None:
+            await institutions.learn_root_account(tx, institution_id, launch.root_account)
         word = Word(
             institution_id=institution_id, source=Source.LAUNCH, as_of=launch.at, now=self.now
         )

@@ -98,7 +98,7 @@ class Launch:
     """A verified launch. `person` and `course` are columns of their tables, only those that it told something for.
 
     `aliases` is empty for an anonymous visitor. `real_user`: the Canvas id of whoever acts as the person.
-    `shard`: where the platform says that it lives.
+    `shard`: where the platform says that it lives; `root_account`: what it calls the whole school.
     """
 
     version: str
@@ -116,6 +116,7 @@ class Launch:
     administrator: bool
     real_user: str | None
     shard: int | None
+    root_account: int | None
     platform_guid: str | None
     platform_name: str | None
     memberships_url: str | None
@@ -164,6 +165,7 @@ def launch_of(told: Told, *, scope: str, shard: int) -> Launch:
         administrator=lti_roles.is_administrator(told.roles),
         real_user=told.custom.get(REAL_USER),
         shard=_shard_of(told),
+        root_account=_root_account(told),
         platform_guid=told.platform_guid,
         platform_name=told.platform_name,
         memberships_url=told.memberships_url,
@@ -261,9 +263,14 @@ def _types(told: Told) -> tuple[EnrollmentType, ...]:
     return lti_roles.enrollment_types(told.roles)
 
 
-def _shard_of(told: Told) -> int | None:
+def _root_account(told: Told) -> int | None:
     root = _global(told.custom.get("canvas_root_account_global_id"), 0)
-    return root // canvas_ids.SHARD_SIZE if root and root >= canvas_ids.SHARD_SIZE else None
+    return root if root and root >= canvas_ids.SHARD_SIZE else None
+
+
+def _shard_of(told: Told) -> int | None:
+    root = _root_account(told)
+    return root // canvas_ids.SHARD_SIZE if root else None
 
 
 def _global(spelled: str | None, shard: int) -> int | None:

@@ -120,7 +120,7 @@ class Platforms:
                 "This launch comes from another school than the one that registered the tool.",
                 status=403,
             )
-        return await self._tenant(slugs.pop())
+        return await self.named(slugs.pop())
 
     async def of_login(self, issuer: str, client_id: str, jwks_url: str) -> Registration:
         """The registration that a login was begun with; LaunchRefused where it is gone meanwhile."""
@@ -133,7 +133,7 @@ class Platforms:
     async def of_consumer(self, consumer_key: str) -> Tenant:
         for institution in self._configured.institutions:
             if any(one.consumer_key == consumer_key for one in institution.lti11):
-                return await self._tenant(institution.slug)
+                return await self.named(institution.slug)
         raise LaunchRefused("consumer_key", "The launch has a consumer key that is not known here.")
 
     @property
@@ -189,7 +189,7 @@ class Platforms:
             or (entry.registration.client_id, (await self._institution(entry.slug)).id) in accepted
         ]
 
-    async def _tenant(self, slug: str) -> Tenant:
+    async def named(self, slug: str) -> Tenant:
         configured = self._configured.institution(slug)
         institution = await self._institution(slug)
         if configured is None:

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 from gateway.errors import LaunchRefused
 from gateway.lti import configuration, cookies, forms, handing_on, pages
 from gateway.lti.launches import Handed, Launches
+from gateway.lti.strangers import Stranger
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ def _refusing(endpoint: Endpoint) -> Endpoint:
 async def login(request: Request) -> Response:
     """Where a platform begins a launch; the browser goes on to the platform, and carries the state with it."""
     launches = _launches(request)
-    asked = await launches.login(await forms.single(request))
+    asked = await launches.logins.begin(await forms.single(request))
     response: Response
     if asked.storage_target is None:
         response = RedirectResponse(asked.url, 302)
@@ -68,7 +69,7 @@ async def launch(request: Request) -> Response:
         with_storage and fields["storage_state"] == state and launches.is_own_page(request)
     )
     if not bound and not with_storage and "error" not in fields:
-        stored = await launches.storage_of(state, fields.get("lti_storage_target"))
+        stored = await launches.logins.storage_of(state, fields.get("lti_storage_target"))
         if stored is not None:
             kept = {n: v for n, v in fields.items() if n in ("state", "id_token")}
             return pages.get_state(
@@ -78,7 +79,7 @@ async def launch(request: Request) -> Response:
                 fields=kept,
                 action=request.url.path,
             )
-    response = _handed_on(launches, await launches.launch(fields, bound=bound))
+    response = await _let_in(request, await launches.launch(fields, bound=bound))
     cookies.end_state(response, state)
     return response
 
@@ -88,7 +89,20 @@ async def launch11(request: Request) -> Response:
     launches, body = _launches(request), await forms.pairs(request)
     path = request.scope.get("raw_path", b"").decode("ascii") or request.url.path
     query = request.scope["query_string"].decode("ascii", "replace")
-    return _handed_on(launches, await launches.launch11(path, query, body))
+    return await _let_in(request, await launches.launch11(path, query, body))
+
+
+async def _let_in(request: Request, outcome: Handed | Stranger) -> Response:
+    launches = _launches(request)
+    if isinstance(outcome, Stranger):
+        return await launches.asked(request, outcome)
+    return _handed_on(launches, outcome)
+
+
+async def resume(request: Request, held: str, *, person: int | None) -> Response:
+    """What `Stranger.held` holds, let in: for the page where somebody has said who they are."""
+    launches = _launches(request)
+    return _handed_on(launches, await launches.resume(held, person=person))
 
 
 def _handed_on(launches: Launches, handed: Handed) -> Response:

@@ -94,6 +94,17 @@ async def recognise(
             return made
 
 
+async def link(tx: Transaction, person: int, evidence: Evidence, word: Word) -> None:
+    """These identifiers are this person's; those that somebody else has stay there, and are shown at the desk."""
+    await lock(tx, word.institution_id)
+    candidates = await _candidates(tx, word.institution_id, evidence)
+    own = frozenset[Alias]().union(*(c.aliases for c in candidates if c.person == person))
+    learned = evidence.aliases - own
+    contested = _held_by(learned, (c for c in candidates if c.person != person))
+    await _seen(tx, word, person, evidence, learned - contested.keys())
+    await _dispute(tx, word, person, contested)
+
+
 async def _candidates(
     tx: Transaction, institution_id: int, evidence: Evidence
 ) -> Sequence[Candidate]:

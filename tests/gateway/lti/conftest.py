@@ -10,14 +10,18 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 
 from gateway.config_file import CredentialUrl, Secret
 from gateway.http.client import Client
 from gateway.lti import routes
 from gateway.lti.keys import OwnKeys, PlatformKeys
 from gateway.lti.launches import Launches
+from gateway.lti.logins import Logins
 from gateway.lti.platforms import Platforms
 from gateway.lti.registering import Registering
+from gateway.lti.strangers import Stranger
 from gateway.seal import Seal
 from gateway.settings import Host, Institution, Lti11, Lti13, Server, Settings, UnmatchedLaunch
 from gateway.store import institutions
@@ -97,20 +101,30 @@ class Tool:
     platform: Platform
     settings: Settings
     app: Starlette = field(init=False)
+    strangers: list[Stranger] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         client = Client(allows_private_networks=False)
         seal = Seal(["not so secret"])
+        platforms = Platforms(self.settings, self.database, self.clock)
+        keys = PlatformKeys(self.platform.fetch, self.clock)
         self.launches = Launches(
             settings=self.settings,
             database=self.database,
-            platforms=Platforms(self.settings, self.database, self.clock),
+            platforms=platforms,
             own_keys=OwnKeys(self.database, seal, self.clock, lambda: platform.OTHER_KEY),
-            platform_keys=PlatformKeys(self.platform.fetch, self.clock),
+            logins=Logins(platform.PUBLIC_URL, self.database, platforms, keys, self.clock),
             registering=Registering(self.settings, self.database, client, self.clock),
+            seal=seal,
             clock=self.clock,
+            ask=self.ask,
         )
         self.app = Starlette(routes=routes.routes(()))
+
+    async def ask(self, request: Request, stranger: Stranger) -> Response:
+        """The page for strangers: remembers whom it was shown to."""
+        self.strangers.append(stranger)
+        return PlainTextResponse("Who are you?")
 
     @asynccontextmanager
     async def browser(self) -> AsyncIterator["Person"]:
