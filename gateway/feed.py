@@ -7,9 +7,11 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from gateway.changes import FIELDS, SubjectType
 from gateway.errors import BadRequest
 from gateway.readpath.connections import Connections
 from gateway.readpath.filters import one_word_of
+from gateway.readpath.registry import TABLES, Reader
 from gateway.readpath.sql import Statement
 from models.roster import ChangeKind, Source
 
@@ -87,6 +89,27 @@ class ChangeFilter:
         return f"({' or '.join(ways) or 'false'})"
 
 
+def _seen(statement: Statement) -> list[str]:
+    """Only changes of what is seen, and none that changed hidden fields alone: it would tell that they did."""
+    rights, found = statement.reader.rights, []
+    for type_name, fields in FIELDS.items():
+        names = set(fields.values())
+        shown = sorted(name for name in names if not rights.hides(type_name, name, None))
+        if len(shown) < len(names):
+            told = statement.tells_one_of("c.after", shown)
+            found.append(f"(c.subject_type <> '{type_name}' or c.kind <> 'UPDATED' or {told})")
+    if rights.sight is not None:
+        ways = [f"c.subject_type = '{SubjectType.INSTITUTION}'"]
+        for type_name in FIELDS:
+            row = f"v.institution_id = $1 and v.id = c.subject_id and {statement.seen(type_name, 'v')}"
+            ways.append(
+                f"c.subject_type = '{type_name}'"
+                f" and exists (select 1 from {TABLES[type_name].name} v where {row})"
+            )
+        found.append(f"({' or '.join(f'({way})' for way in ways)})")
+    return found
+
+
 class _Look(NamedTuple):
     at: float
     head: asyncio.Future[int]
@@ -117,19 +140,19 @@ class Feed:
 
     async def entries(
         self,
-        institution_id: int,
+        reader: Reader,
         changes: ChangeFilter,
         *,
         after: int,
         limit: int,
         until: int | None = None,
     ) -> list[Entry]:
-        """The first `limit` changes behind position `after`, oldest first."""
-        statement = Statement(self._connections.dialect, institution_id)
+        """The first `limit` changes behind position `after` that the reader sees, oldest first."""
+        statement = Statement(self._connections.dialect, reader)
         where = ["c.institution_id = $1", f"c.position > {statement.bind(after, 'bigint')}"]
         if until is not None:
             where.append(f"c.position <= {statement.bind(until, 'bigint')}")
-        where += changes.conditions(statement)
+        where += [*changes.conditions(statement), *_seen(statement)]
         columns = ", ".join(f"c.{column}" for column in Entry._fields)
         sql = (
             f"select {columns} from change c where {' and '.join(where)}"
@@ -139,15 +162,16 @@ class Feed:
         return [Entry(*row) for row in rows]
 
     async def follow(
-        self, institution_id: int, changes: ChangeFilter, *, after: int | None = None
+        self, reader: Reader, changes: ChangeFilter, *, after: int | None = None
     ) -> AsyncGenerator[Entry, None]:
         """Changes behind position `after` (None: from now on), then each new one as it is committed. Never ends."""
+        institution_id = reader.institution_id
         position = await self.head(institution_id) if after is None else after
         while True:
             head = await self._head_beyond(institution_id, position)
             while position < head:
                 entries = await self.entries(
-                    institution_id, changes, after=position, limit=_BATCH, until=head
+                    reader, changes, after=position, limit=_BATCH, until=head
                 )
                 for entry in entries:
                     yield entry

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.errors import Forbidden
+from gateway.pseudonyms import Pseudonyms
+from gateway.sight import Sight
 from models.roster import EnrollmentType
 
 
@@ -16,18 +18,53 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
+# Whoever may not read personal data is told neither who somebody is nor what others call them.
+PERSONAL = frozenset(
+    {
+        *("User.canvasId", "User.uuid", "User.sisId", "User.integrationId", "User.loginId"),
+        *("User.name", "User.sortableName", "User.shortName", "User.givenName", "User.familyName"),
+        *("User.pronouns", "User.email", "User.avatarUrl", "User.ltiSub", "User.lti11UserId"),
+        "Enrollment.canvasId",
+    }
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rights:
-    """What a read may show. `hidden` names fields of the graph, as in "User.email"."""
+    """What a read may show.
+
+    `hidden` names fields of the graph that are shown of no row, as in "User.email"; `sight` is a person's, None for a
+    service, which sees every row of its institution; `pseudonyms` stand for people's ids where these are not to be told.
+    """
 
     hidden: frozenset[str] = frozenset()
+    sight: Sight | None = None
+    pseudonyms: Pseudonyms | None = None
 
     def sees(self, type_name: str, field: str) -> bool:
-        return f"{type_name}.{field}" not in self.hidden
+        """Whether the field is shown of any row at all."""
+        name = f"{type_name}.{field}"
+        if name in self.hidden:
+            return False
+        part = self.sight and self.sight.for_field(name)
+        return part is None or part.others or part.person_id is not None
+
+    def part(self, type_name: str, field: str) -> Sight | None:
+        """The eyes through which the field is seen; None: it is shown of every row that is."""
+        if self.sight is None:
+            return None
+        part = self.sight.for_field(f"{type_name}.{field}")
+        return None if part == self.sight else part
+
+    def hides(self, type_name: str, field: str, course_id: int | None) -> bool:
+        """Whether it may be missing from a row that is shown: of that course, or (None) at all."""
+        name = f"{type_name}.{field}"
+        return name in self.hidden or (self.sight is not None and self.sight.hides(name, course_id))
 
     def require(self, type_name: str, field: str, *, purpose: str) -> None:
         """Forbidden where a hidden field would be used to find or to order: an answer's rows would give it away."""
-        if not self.sees(type_name, field):
+        part = self.part(type_name, field)
+        if not self.sees(type_name, field) or (part is not None and not part.others):
             raise Forbidden(
                 f"This credential may not see {type_name}.{field}, nor {purpose} by it."
             )

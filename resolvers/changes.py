@@ -10,7 +10,6 @@ from strawberry import ID
 from gateway import feed
 from gateway.changes import REFERENCES
 from gateway.feed import Entry
-from gateway.readpath import node_ids
 from gateway.readpath.paging import page_size
 from gateway.readpath.registry import Reader, Row
 from gateway.viewer import Scope
@@ -107,7 +106,7 @@ async def changes(
     institution = context.viewer.institution_id
     head = await context.feed.head(institution)
     entries = await context.feed.entries(
-        institution, meant, after=position, limit=size + 1, until=head
+        context.reader, meant, after=position, limit=size + 1, until=head
     )
     rows = [row_of(entry, context.reader) for entry in entries[:size]]
     more = len(entries) > size
@@ -136,7 +135,7 @@ def row_of(entry: Entry, reader: Reader) -> Row:
         "at": entry.at,
         "kind": entry.kind,
         "subjectType": entry.subject_type,
-        "subjectId": node_ids.encode(entry.subject_type, entry.subject_id),
+        "subjectId": reader.node_id(entry.subject_type, entry.subject_id),
         "before": _values(entry.subject_type, entry.before, reader),
         "after": _values(entry.subject_type, entry.after, reader),
         "cause": {
@@ -155,7 +154,7 @@ def _values(type_name: str, text: str | None, reader: Reader) -> list[Row] | Non
     return [
         {"field": value["field"], "value": _shown(value["field"], value["value"], reader)}
         for value in json.loads(text)
-        if reader.rights.sees(type_name, value["field"])
+        if not reader.rights.hides(type_name, value["field"], None)
     ]
 
 
@@ -166,5 +165,5 @@ def _shown(field: str, value: str | None, reader: Reader) -> str | None:
     if field == "canvasId":
         return canvas_ids.to_rest(int(value), reader.shard)
     if field in REFERENCES:
-        return node_ids.encode(REFERENCES[field], int(value))
+        return reader.node_id(REFERENCES[field], int(value))
     return moment_text(value) if field.endswith("At") else value

@@ -6,7 +6,7 @@ from typing import TypeVar
 from gateway import feed
 from gateway.changes import SubjectType
 from gateway.errors import BadRequest
-from gateway.readpath import filters, lookups, node_ids
+from gateway.readpath import filters, lookups
 from gateway.readpath.provenance import Wanted
 from models.roster import ROSTER_STATES, EnrollmentState
 from resolvers import inputs
@@ -85,7 +85,7 @@ async def changes(context: Context, asked: inputs.ChangeFilter | None) -> feed.C
         subject_types=_type_names(asked.subject_types),
         subjects=None
         if asked.subjects is None
-        else tuple(node_ids.decode(node_id) for node_id in asked.subjects),
+        else tuple(context.reader.decode(node_id) for node_id in asked.subjects),
         courses=await _ids(context, asked.courses),
     )
 

@@ -93,7 +93,12 @@ async def _question(info: Info, type_name: str, column: str | None, asked: Asked
         filter=which,
         order=order,
         window=Window.of(
-            key, first=asked.first, after=asked.after, last=asked.last, before=asked.before
+            key,
+            first=asked.first,
+            after=asked.after,
+            last=asked.last,
+            before=asked.before,
+            pseudonyms=context.reader.rights.pseudonyms,
         ),
         key=key,
     )

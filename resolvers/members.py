@@ -54,7 +54,9 @@ async def members(
             parent="course_id",
             filter=meant,
             order=order,
-            window=Window.of(key, first=first, after=after),
+            window=Window.of(
+                key, first=first, after=after, pseudonyms=context.reader.rights.pseudonyms
+            ),
             key=key,
         )
         sections = member.below("sections", "Section").shape(SECTION)
@@ -121,7 +123,12 @@ async def _counted(
         sections = await levels.by_id(connections, reader, section, sorted(wanted_ids))
     found = []
     for row_id, covers in zip(ids, covered, strict=True):
-        evidence = Evidence(covers=covers, tallies=tallied[row_id], states=listing.filter.meant)
+        evidence = Evidence(
+            covers=covers,
+            tallies=tallied[row_id],
+            states=listing.filter.meant,
+            limit=reader.limit("Enrollment", row_id, listing.filter.meant),
+        )
         told = provenance.tell(evidence, wanted, now=reader.now, change_cursor=cursor)
         known = told["completeness"] is not Completeness.UNKNOWN
         found.append(

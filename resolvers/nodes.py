@@ -7,7 +7,7 @@ from typing import Any
 import strawberry
 
 from gateway.errors import BadRequest, SourceUnavailable
-from gateway.readpath import ledger, levels, lookups, node_ids
+from gateway.readpath import ledger, levels, lookups
 from gateway.readpath.lookups import By
 from gateway.readpath.paging import MAX_SIZE
 from gateway.readpath.registry import ACCOUNT, TABLES, Row
@@ -64,7 +64,7 @@ async def node(info: Info, type_name: str, row_id: int) -> Row | None:
 
 
 async def node_by_id(info: Info, node_id: str) -> Row | None:
-    return await node(info, *node_ids.decode(node_id))
+    return await node(info, *info.context.reader.decode(node_id))
 
 
 def link(type_name: str, key: str) -> Any:
@@ -85,7 +85,7 @@ async def nodes_by_id(info: Info, wanted: Sequence[str]) -> list[Row | None]:
     """The nodes in the order of their ids; those of one type in one statement."""
     if len(wanted) > MAX_SIZE:
         raise BadRequest(f"{len(wanted)} ids are too many at once; ask for {MAX_SIZE} at most.")
-    decoded = [node_ids.decode(node_id) for node_id in wanted]
+    decoded = [info.context.reader.decode(node_id) for node_id in wanted]
     return list(await asyncio.gather(*(node(info, *one) for one in decoded)))
 
 

@@ -31,7 +31,7 @@ async def _followed(
 ) -> AsyncGenerator[Any, None]:
     context = info.context
     position = None if after is None else feed.position_of(after)
-    entries = context.feed.follow(context.viewer.institution_id, meant, after=position)
+    entries = context.feed.follow(context.reader, meant, after=position)
     async with aclosing(entries):
         async for entry in entries:
             context.renew()

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from gateway.readpath.registry import Reader
 from gateway.uow import Database, Transaction
 from gateway.viewer import Rights, Scope, Viewer
 from models import text
@@ -208,6 +209,9 @@ class School:
             )
 
         await self.database.transact(work)
+
+    def reader(self, rights: Rights | None = None) -> Reader:
+        return Reader(institution_id=self.id, shard=SHARD, now=NOW, rights=rights or Rights())
 
     def viewer(self, *scopes: Scope, rights: Rights | None = None) -> Viewer:
         return Viewer(

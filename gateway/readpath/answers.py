@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from gateway.pseudonyms import Pseudonyms
 from gateway.readpath import ledger, members, provenance
 from gateway.readpath.connections import Connections
 from gateway.readpath.ledger import Cover, Parent
@@ -93,24 +94,25 @@ async def connections_of(
         _connection(
             reader,
             question,
-            found[row_id],
+            found[parent[0][1]],
             Evidence(
                 covers=covers,
-                tallies=tallied.get(row_id, ()),
+                tallies=tallied.get(parent[0][1], ()),
                 states=listing.filter.meant,
-                hidden=listing.shape.hidden(reader.rights),
-                only_members=unlisted.get(row_id, 0),
+                hidden=listing.shape.hidden(reader.rights, _course(parent)),
+                only_members=unlisted.get(parent[0][1], 0),
+                limit=reader.limit(question.subject, _course(parent), listing.filter.meant),
             ),
         )
-        for row_id, covers in zip(ids, covered, strict=True)
+        for parent, covers in zip(parents, covered, strict=True)
     ]
 
 
 def _connection(reader: Reader, question: Question, page: Page, evidence: Evidence) -> Row:
     parts = question.parts
-    stands = provenance.standing(evidence.covers, question.wanted, evidence.states)
+    stands = provenance.standing(evidence, question.wanted)
     known = stands.completeness is not Completeness.UNKNOWN
-    cursors = _Cursors(question.level.listing, page, stands.as_of)
+    cursors = _Cursors(question.level.listing, page, stands.as_of, reader.rights.pseudonyms)
     return {
         "nodes": page.rows,
         "edges": cursors.edges(with_cursor=parts.cursors) if parts.edges else (),
@@ -122,11 +124,18 @@ def _connection(reader: Reader, question: Question, page: Page, evidence: Eviden
     }
 
 
+def _course(parent: Parent) -> int | None:
+    """The course that all rows of the list are of."""
+    return next((row_id for kind, row_id in parent if kind == "course"), None)
+
+
 class _Cursors:
     """The cursors of one page; all of a listing's pages carry the first page's `asOf`."""
 
-    def __init__(self, listing: Listing, page: Page, as_of: Any) -> None:
-        self._listing, self._page = listing, page
+    def __init__(
+        self, listing: Listing, page: Page, as_of: Any, pseudonyms: Pseudonyms | None
+    ) -> None:
+        self._listing, self._page, self._pseudonyms = listing, page, pseudonyms
         begun = listing.window.cursor
         self._as_of = begun.as_of if begun else as_of and as_of.isoformat()
 
@@ -147,4 +156,5 @@ class _Cursors:
         }
 
     def _at(self, index: int) -> str:
-        return self._page.cursor(index, self._listing.key, self._as_of)
+        cursor = self._page.cursor(index, self._listing.key, self._as_of)
+        return cursor.text(self._pseudonyms)

@@ -14,7 +14,7 @@ async def counts(
     connections: Connections, reader: Reader, listing: Listing, parents: Sequence[int]
 ) -> dict[int, list[Row]]:
     """Each parent's counts, in one statement; what may not be seen is not told apart."""
-    statement = Statement(connections.dialect, reader.institution_id)
+    statement = Statement(connections.dialect, reader)
     rows = From(statement, listing.shape.table)
     where = " and ".join(conditions(rows, reader, listing, None))
     parent = f"{rows.alias}.{listing.parent}"

@@ -194,8 +194,10 @@ def named(
         ("sisId", "sis_id", sis_ids, "text"),
     ):
         if values is not None:
-            reader.rights.require(rows.table.type_name, field, purpose="filter")
+            own = (rows.table.type_name, field)
+            reader.rights.require(*own, purpose="filter")
             found.append(rows.statement.any_of(rows.sql(f"{{t}}.{column}"), values, sql_type))
+            found += filter(None, [rows.shows("{t}", own)])
     return found
 
 
@@ -209,23 +211,28 @@ _IDENTITY_FIELDS = {
 def people(rows: From, reader: Reader, names: str, person: str, search: str) -> str:
     """Whether names hold the words of `search`, or a login, an address or a SIS id begins with it."""
     rights = reader.rights
-    ways = []
+    found = []
     if rights.sees("User", "name") and rights.sees("User", "sortableName"):
-        ways.append(" and ".join(_words(rows, names, search)) or "true")
+        seen = rows.shows(names, ("User", "sortableName"))
+        found.append([*filter(None, [seen]), *_words(rows, names, search)])
     for kind, field in _IDENTITY_FIELDS.items():
         if rights.sees("User", field):
+            seen = rows.shows(names, ("User", field))
             prefix = rows.statement.begins("i.value", kind.comparable(search.strip()))
-            ways.append(f"{rows.sql(person)} in ({_people_with(kind)} and {prefix})")
-    if not ways:
+            known = f"{rows.sql(person)} in ({_people_with(kind)} and {prefix})"
+            found.append([*filter(None, [seen]), known])
+    if not found:
         raise Forbidden("This credential sees nothing of people that a search could look into.")
-    return f"({' or '.join(ways)})"
+    return f"({' or '.join(' and '.join(way) or 'true' for way in found)})"
 
 
 def _known_as(rows: From, reader: Reader, kind: IdentityKind, values: tuple[str, ...]) -> str:
     reader.rights.require("User", _IDENTITY_FIELDS[kind], purpose="filter")
     comparable = [kind.comparable(value) for value in values]
     listed = rows.statement.any_of("i.value", comparable, "text")
-    return rows.sql(f"{{t}}.id in ({_people_with(kind)} and {listed})")
+    known = rows.sql(f"{{t}}.id in ({_people_with(kind)} and {listed})")
+    seen = rows.shows("{t}", ("User", _IDENTITY_FIELDS[kind]))
+    return known if seen is None else f"{known} and {seen}"
 
 
 def _people_with(kind: IdentityKind) -> str:

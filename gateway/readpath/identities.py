@@ -24,13 +24,12 @@ async def identities(
     connections: Connections, reader: Reader, people: Sequence[int]
 ) -> dict[int, list[Row]]:
     """The aliases of each person, live ones first, in one statement."""
-    statement = Statement(connections.dialect, reader.institution_id)
-    kinds = [kind for kind, field in FIELDS.items() if reader.rights.sees("User", field)]
+    statement = Statement(connections.dialect, reader)
+    seen = " or ".join(_seen(statement, kind, field) for kind, field in FIELDS.items())
     sql = (
         "select i.person_id, i.kind, i.scope, i.value, i.source, i.context_course_id, i.first_seen_at,"
-        " i.last_seen_at, i.ended_at from identity i where i.institution_id = $1"
-        f" and {statement.any_of('i.person_id', people, 'bigint')}"
-        f" and {statement.any_of('i.kind', kinds, 'text')}"
+        " i.last_seen_at, i.ended_at from identity i join person p on p.id = i.person_id and p.institution_id = $1"
+        f" where i.institution_id = $1 and {statement.any_of('i.person_id', people, 'bigint')} and ({seen})"
         " order by i.person_id, case when i.ended_at is null then 0 else 1 end, i.kind, i.id"
     )
     found: dict[int, list[Row]] = {person: [] for person in people}
@@ -50,3 +49,11 @@ async def identities(
             }
         )
     return found
+
+
+def _seen(statement: Statement, kind: IdentityKind, field: str) -> str:
+    """Whether it is an alias of this kind, and the reader sees the person's."""
+    if not statement.reader.rights.sees("User", field):
+        return "false"
+    own = statement.seen("User", "p", field)
+    return f"(i.kind = '{kind}'{'' if own is None else f' and {own}'})"

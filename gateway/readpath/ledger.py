@@ -73,7 +73,7 @@ async def _newest(
     connections: Connections, reader: Reader, type_name: str, places: Iterable[Place]
 ) -> dict[Place, list[Cover]]:
     """The newest read of each kind, by place; of accounts, all that were read."""
-    statement = Statement(connections.dialect, reader.institution_id)
+    statement = Statement(connections.dialect, reader)
     scopes = " or ".join(
         ("c.scope_kind = 'account'", *_scopes(statement, places)),
     )
@@ -102,7 +102,7 @@ async def _accounts_above(
     connections: Connections, reader: Reader, places: Iterable[Place]
 ) -> dict[Place, list[Place]]:
     """The accounts that courses stand in, up to the root."""
-    statement = Statement(connections.dialect, reader.institution_id)
+    statement = Statement(connections.dialect, reader)
     courses = sorted(scope_id for kind, scope_id in places if kind == "course")
     sql = (
         "with recursive above(course_id, account_id) as (select c.id, c.account_id from course c"

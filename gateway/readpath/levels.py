@@ -43,9 +43,9 @@ class Page:
         self.rows.append(row)
         self.places.append(place)
 
-    def cursor(self, index: int, key: str, as_of: str | None) -> str:
+    def cursor(self, index: int, key: str, as_of: str | None) -> Cursor:
         row_id, value = self.places[index]
-        return str(Cursor(key, row_id, value, as_of))
+        return Cursor(key, row_id, value, as_of)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ async def by_id(
 
     The id of a person who was merged leads to the one they were merged into.
     """
-    statement = Statement(connections.dialect, reader.institution_id)
+    statement = Statement(connections.dialect, reader)
     source, columns = From(statement, shape.table), Columns()
     decode = select(shape, source, columns, reader)
     own_id = columns.place("asked.id")
@@ -85,7 +85,8 @@ async def by_id(
     sql = (
         f"select {columns} from {shape.table.name} asked join {source.table.name} {source.alias}"
         f" on {source.alias}.id = {target} and {source.alias}.institution_id = $1{source.joins}"
-        f" where asked.institution_id = $1 and {statement.any_of('asked.id', ids, 'bigint')}"
+        f" where {' and '.join(['asked.institution_id = $1', *source.seen()])}"
+        f" and {statement.any_of('asked.id', ids, 'bigint')}"
     )
     return {
         record[own_id]: decode(record) for record in await connections.fetch(sql, statement.values)
@@ -97,7 +98,7 @@ async def pages(
 ) -> dict[int, Page]:
     """The page of each parent, in one statement."""
     read = _one_parent if len(parents) == 1 else _many_parents
-    statement = Statement(connections.dialect, reader.institution_id)
+    statement = Statement(connections.dialect, reader)
     sql, columns = read(statement, reader, listing, parents)
     found: dict[int, Page] = {parent: Page() for parent in parents}
     for record in await connections.fetch(sql, statement.values):
@@ -124,8 +125,7 @@ class _Places:
 def _selected(rows: From, reader: Reader, listing: Listing) -> tuple[Columns, Decode, int]:
     columns = Columns()
     decode = select(listing.shape, rows, columns, reader)
-    key = listing.order.key
-    return columns, decode, columns.place(rows.sql(key.template if key else "{t}.id"))
+    return columns, decode, columns.place(listing.order.value(rows))
 
 
 def _one_parent(
@@ -181,7 +181,7 @@ def _where(rows: From, reader: Reader, listing: Listing, parent: str | None) -> 
 
 def conditions(rows: From, reader: Reader, listing: Listing, parent: str | None) -> list[str]:
     """Which rows the whole list has; `parent` is the SQL of one parent's id, None where that is said elsewhere."""
-    found = [f"{rows.alias}.institution_id = $1"]
+    found = [f"{rows.alias}.institution_id = $1", *rows.seen()]
     if parent is not None:
         found.append(f"{rows.alias}.{listing.parent} = {parent}")
     return found + listing.filter.conditions(rows, reader)
@@ -196,7 +196,7 @@ async def tallies(
     unfilled: bool = False,
 ) -> dict[int, list[Tally]]:
     """How many rows each parent's whole list has, by source, in one statement."""
-    statement = Statement(connections.dialect, reader.institution_id)
+    statement = Statement(connections.dialect, reader)
     rows = From(statement, listing.shape.table)
     where = " and ".join(conditions(rows, reader, listing, None))
     parent = "0"
@@ -204,7 +204,7 @@ async def tallies(
         parent = f"{rows.alias}.{listing.parent}"
         where += f" and {statement.any_of(parent, parents, 'bigint')}"
     words = _WORDS[rows.table.type_name]
-    groups = listing.shape.groups() if unfilled else {}
+    groups = listing.shape.groups(reader.rights) if unfilled else {}
     columns = [parent, *words, *(f"count(*) - count({sql})" for sql in groups.values())]
     sql = f"select {rows.sql(', '.join(columns))} from {rows} where {where} group by 1, 2 order by 1, 2"
     found: dict[int, list[Tally]] = {parent_id: [] for parent_id in parents}

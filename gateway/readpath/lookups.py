@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.errors import Ambiguous, BadRequest
-from gateway.readpath import node_ids
 from gateway.readpath.connections import Connections
 from gateway.readpath.ledger import Cover
 from gateway.readpath.registry import TABLES, Reader, Row
@@ -94,12 +93,13 @@ _LIVING = {
 
 async def one(connections: Connections, reader: Reader, by: By, shape: Shape) -> Row | None:
     """The row that `by` names. Ambiguous when there are two."""
-    statement = Statement(connections.dialect, reader.institution_id)
+    statement = Statement(connections.dialect, reader)
     source, columns = From(statement, shape.table), Columns()
     decode = select(shape, source, columns, reader)
     found = _matching(statement, reader, by.type_name, by.form, [by.value])
     sql = (
-        f"select {columns} from {source} where {source.alias}.institution_id = $1"
+        f"select {columns} from {source}"
+        f" where {' and '.join([f'{source.alias}.institution_id = $1', *source.seen()])}"
         f" and {source.alias}.id in (select found_id from ({found}) f) limit 2"
     )
     rows = await connections.fetch(sql, statement.values)
@@ -121,10 +121,10 @@ async def _ids_of(
     connections: Connections, reader: Reader, form: tuple[str, str], values: Sequence[str]
 ) -> set[int]:
     type_name, name = form
-    if name == "id":
+    if name == "id" and reader.rights.sight is None:
         reader.rights.require(type_name, name, purpose="find it")
-        return {node_ids.decode_as(type_name, value) for value in values}
-    statement = Statement(connections.dialect, reader.institution_id)
+        return {reader.decode_as(type_name, value) for value in values}
+    statement = Statement(connections.dialect, reader)
     found = _matching(statement, reader, type_name, name, values)
     sql = f"select found_key, found_id from ({found}) f group by found_key, found_id"
     by_key: dict[Key, int] = {}
@@ -141,22 +141,41 @@ def _ambiguous(by: By) -> Ambiguous:
 def _matching(
     statement: Statement, reader: Reader, type_name: str, name: str, values: Sequence[str]
 ) -> str:
-    """A select of (found_key, found_id): a merged person's ids lead to the one they were merged into."""
+    """A select of (found_key, found_id): a merged person's ids lead to the one they were merged into.
+
+    Only what is seen, by what is seen of it: an id that is hidden finds nobody.
+    """
     reader.rights.require(type_name, name, purpose="find it")
     form, table = FORMS[type_name][name], TABLES[type_name].name
     target = "coalesce(r.merged_into_id, r.id)" if type_name == "User" else "r.id"
+    seen = _seen(statement, type_name, name, target)
     if form.identity is not None:
         comparable = [form.identity.comparable(value) for value in values]
         return (
             f"select i.value as found_key, {target} as found_id from identity i join person r on r.id = i.person_id"
             f" and r.institution_id = $1 where i.institution_id = $1 and i.kind = '{form.identity}'"
-            f" and {statement.any_of('i.value', comparable, 'text')} and i.ended_at is null"
+            f" and {statement.any_of('i.value', comparable, 'text')} and i.ended_at is null{seen}"
         )
     keys, sql_type = _keys(reader, type_name, name, values)
     living = "" if form.tombstones or type_name == "SyncRun" else " and r.removed_at is null"
     return (
         f"select r.{form.column} as found_key, {target} as found_id from {table} r where r.institution_id = $1"
-        f" and {statement.any_of(f'r.{form.column}', keys, sql_type)}{living}"
+        f" and {statement.any_of(f'r.{form.column}', keys, sql_type)}{living}{seen}"
+    )
+
+
+def _seen(statement: Statement, type_name: str, field: str, target: str) -> str:
+    """The condition that the row that is led to is seen, and its field too."""
+    conditions = [
+        condition
+        for condition in (statement.seen(type_name, "v"), statement.seen(type_name, "v", field))
+        if condition is not None
+    ]
+    if not conditions:
+        return ""
+    return (
+        f" and exists (select 1 from {TABLES[type_name].name} v where v.institution_id = $1 and v.id = {target}"
+        f" and {' and '.join(conditions)})"
     )
 
 
@@ -164,7 +183,7 @@ def _keys(
     reader: Reader, type_name: str, name: str, values: Sequence[str]
 ) -> tuple[list[Key], str]:
     if name == "id":
-        return [node_ids.decode_as(type_name, value) for value in values], "bigint"
+        return [reader.decode_as(type_name, value) for value in values], "bigint"
     if name == "canvasId":
         return [canvas_id(reader, value) for value in values], "bigint"
     return list(values), "text"

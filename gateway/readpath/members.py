@@ -54,10 +54,10 @@ class Roster:
         unfilled: bool = False,
     ) -> dict[int, list[Tally]]:
         """How many people each course has, by the source of the newest word of each."""
-        statement = Statement(connections.dialect, reader.institution_id)
+        statement = Statement(connections.dialect, reader)
         words = _said(statement, reader, self._filter, courses)
         rows = From(statement, USER)
-        groups = self.listing.shape.groups() if unfilled else {}
+        groups = self.listing.shape.groups(reader.rights) if unfilled else {}
         blanks = "".join(f", count(*) - count({rows.sql(sql)})" for sql in groups.values())
         sql = (
             f"select w.course_id, w.source, count(*), min(w.as_of), sum(w.missing){blanks}"
@@ -91,12 +91,12 @@ class Roster:
     async def _people(
         self, connections: Connections, reader: Reader, courses: Sequence[int]
     ) -> dict[int, Page]:
-        statement = Statement(connections.dialect, reader.institution_id)
+        statement = Statement(connections.dialect, reader)
         words = _said(statement, reader, self._filter, courses)
         rows, columns = From(statement, USER), Columns()
         decode = select(self.listing.shape, rows, columns, reader)
         order, window = self.listing.order, self.listing.window
-        value = columns.place(rows.sql(order.key.template if order.key else "{t}.id"))
+        value = columns.place(order.value(rows))
         own_id, course = columns.place(rows.sql("{t}.id")), columns.place("w.course_id")
         clause = order.clause(rows, backwards=False)
         beyond = ""
@@ -121,7 +121,7 @@ class Roster:
     ) -> dict[tuple[int, int], list[Record]]:
         """What is said of each person of each page, the newest first."""
         people_there = {user["row_id"] for page in pages.values() for user in page.rows}
-        statement = Statement(connections.dialect, reader.institution_id)
+        statement = Statement(connections.dialect, reader)
         words = _said(statement, reader, self._filter, list(pages))
         chosen = statement.any_of("s.person_id", sorted(people_there), "bigint")
         sql = f"select s.* from ({words}) s where {chosen} order by s.as_of desc, s.source, s.type, s.role"
@@ -146,10 +146,11 @@ async def only_members(
     connections: Connections, reader: Reader, column: str, parents: Sequence[int]
 ) -> dict[int, int]:
     """By course or person: how many live memberships have no enrollment beside them."""
-    statement = Statement(connections.dialect, reader.institution_id)
+    statement = Statement(connections.dialect, reader)
     sql = (
         f"select m.{column}, count(*) from membership m where m.institution_id = $1"
         f" and {statement.any_of(f'm.{column}', parents, 'bigint')} and m.ended_at is null"
+        f" and {statement.seen('Membership', 'm') or 'true'}"
         " and not exists (select 1 from enrollment e where e.institution_id = $1"
         " and e.course_id = m.course_id and e.person_id = m.person_id) group by 1"
     )
@@ -173,6 +174,7 @@ def _by_enrollments(
     rows = From(statement, ENROLLMENT)
     conditions = [
         f"{rows.alias}.institution_id = $1",
+        *rows.seen(),
         statement.any_of(f"{rows.alias}.course_id", courses, "bigint"),
         *which.conditions(rows, reader),
         rows.sql(
@@ -195,6 +197,7 @@ def _by_memberships(
     rows = From(statement, MEMBERSHIP)
     conditions = [
         f"{rows.alias}.institution_id = $1",
+        *rows.seen(),
         statement.any_of(f"{rows.alias}.course_id", courses, "bigint"),
         rows.sql("{t}.ended_at is null"),
         one_word_of(rows.sql("coalesce({t}.state, 'ACTIVE')"), which.states),

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from gateway.errors import BadRequest
+from gateway.pseudonyms import Pseudonyms
 from gateway.readpath.registry import STATE, Reader
 from gateway.readpath.sql import From
 from gateway.uow import Dialect
@@ -93,6 +94,14 @@ class Order:
         reader.rights.require(*key.field, purpose="order")
         return cls(name, key, direction)
 
+    def value(self, rows: From) -> str:
+        """What its cursors keep of a row."""
+        return (
+            rows.sql("{t}.id")
+            if self.key is None
+            else rows.shown(self.key.template, self.key.field)
+        )
+
     def expressions(self, rows: From) -> tuple[str, ...]:
         own_id = rows.sql("{t}.id")
         return (own_id,) if self.key is None else (_expression(self.key, rows), own_id)
@@ -112,9 +121,10 @@ class Order:
 
 
 def _expression(key: OrderKey, rows: From) -> str:
-    """Never null: what is not known comes first."""
-    raw = rows.sql(key.template)
-    known = f"coalesce({raw}, {_floor(key, rows)})" if key.nullable else raw
+    """Never null: what is not known, or may not be, comes first."""
+    raw = rows.shown(key.template, key.field)
+    nullable = key.nullable or raw.startswith("case ")
+    known = f"coalesce({raw}, {_floor(key, rows)})" if nullable else raw
     return rows.statement.bytewise(known) if key.kind is Kind.TEXT else known
 
 
@@ -140,20 +150,27 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
     """A place in one list. `list_key` tells lists of other filters and orders apart; `as_of` is the first page's."""
 
     list_key: str
-    row_id: int
+    row_id: int | str
     value: str | None = None
     as_of: str | None = None
 
-    def __str__(self) -> str:
-        return base64.urlsafe_b64encode(msgspec.json.encode(self)).decode()
+    def text(self, pseudonyms: Pseudonyms | None = None) -> str:
+        """As it is shown: a client that knows people by pseudonyms alone gets one for the row, too."""
+        kept = self
+        if pseudonyms is not None and isinstance(self.row_id, int):
+            kept = msgspec.structs.replace(self, row_id=pseudonyms.place(self.row_id))
+        return base64.urlsafe_b64encode(msgspec.json.encode(kept)).decode()
 
     @classmethod
-    def parse(cls, text: str, *, list_key: str) -> "Cursor":
+    def parse(cls, text: str, *, list_key: str, pseudonyms: Pseudonyms | None = None) -> "Cursor":
         try:
             cursor = msgspec.json.decode(base64.b64decode(text, b"-_", validate=True), type=cls)
         except (msgspec.DecodeError, binascii.Error, ValueError):
             raise _no_cursor() from None
-        if not 0 <= cursor.row_id < 2**63:
+        if pseudonyms is not None and isinstance(cursor.row_id, str):
+            row_id = pseudonyms.row_of_place(cursor.row_id)
+            cursor = msgspec.structs.replace(cursor, row_id=-1 if row_id is None else row_id)
+        if not isinstance(cursor.row_id, int) or not 0 <= cursor.row_id < 2**63:
             raise _no_cursor()
         if cursor.list_key != list_key:
             raise BadRequest(
@@ -188,6 +205,7 @@ class Window:
         after: str | None = None,
         last: int | None = None,
         before: str | None = None,
+        pseudonyms: Pseudonyms | None = None,
     ) -> "Window":
         if last is None and before is not None and first is None and after is None:
             last = DEFAULT_SIZE
@@ -199,7 +217,9 @@ class Window:
         text = before if backwards else after
         return cls(
             size=page_size("last" if backwards else "first", last if backwards else first),
-            cursor=None if text is None else Cursor.parse(text, list_key=key),
+            cursor=None
+            if text is None
+            else Cursor.parse(text, list_key=key, pseudonyms=pseudonyms),
             backwards=backwards,
         )
 

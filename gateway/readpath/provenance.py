@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.readpath.ledger import Cover
+from gateway.sight import Limit
 from models.roster import Completeness, GapReason, Source
 
 
@@ -39,7 +40,8 @@ class Tally:
 class Evidence:
     """What is known of one list when its provenance is told.
 
-    `only_members`: those who should be in a list of enrollments and are known as members alone.
+    `only_members`: those who should be in a list of enrollments and are known as members alone. `hidden`: fields, and
+    `limit`: why rows, that may be missing because they may not be seen.
     """
 
     covers: Sequence[Cover]
@@ -47,6 +49,7 @@ class Evidence:
     states: frozenset[str]
     hidden: frozenset[str] = frozenset()
     only_members: int = 0
+    limit: Limit | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,14 +61,17 @@ class Standing:
     as_of: datetime | None
 
 
-def standing(covers: Iterable[Cover], wanted: Wanted, states: frozenset[str]) -> Standing:
+def standing(evidence: Evidence, wanted: Wanted) -> Standing:
     """The newest read that proves the whole list, else the newest that shows some of it."""
-    admitted = [cover for cover in covers if wanted.admits(cover.source)]
-    whole = [cover for cover in admitted if cover.proves(states)]
+    admitted = [cover for cover in evidence.covers if wanted.admits(cover.source)]
+    whole = [cover for cover in admitted if cover.proves(evidence.states)]
     best = max(whole or admitted, key=lambda cover: cover.began_at, default=None)
     if best is None:
         return Standing(completeness=Completeness.UNKNOWN, source=None, as_of=None)
     completeness = Completeness.COMPLETE if whole else Completeness.PARTIAL
+    if evidence.limit is not None:
+        nothing = evidence.limit.nothing
+        completeness = Completeness.UNKNOWN if nothing else Completeness.PARTIAL
     return Standing(completeness=completeness, source=best.source, as_of=best.began_at)
 
 
@@ -73,7 +79,7 @@ def tell(
     evidence: Evidence, wanted: Wanted, *, now: datetime, change_cursor: str | None
 ) -> dict[str, Any]:
     """The graph's Provenance."""
-    stands = standing(evidence.covers, wanted, evidence.states)
+    stands = standing(evidence, wanted)
     age = None if stands.as_of is None else max(now - stands.as_of, timedelta())
     stale = wanted.max_age is not None and (age is None or age > wanted.max_age)
     return {
@@ -140,7 +146,9 @@ def origins(evidence: Evidence, wanted: Wanted) -> list[dict[str, Any]]:
 def gaps(
     evidence: Evidence, wanted: Wanted, stands: Standing, *, stale: bool
 ) -> Iterable[dict[str, Any]]:
-    if stands.completeness is Completeness.UNKNOWN:
+    if evidence.limit is not None:
+        yield _gap(None, GapReason.NOT_PERMITTED, evidence.limit.message)
+    if stands.source is None:
         asked = " or ".join(sorted(wanted.sources))
         of = f" from {asked}" if asked else ""
         yield _gap(
@@ -148,7 +156,7 @@ def gaps(
             GapReason.NEVER_SYNCED,
             f"Nothing was ever read{of} for this: there may be more than is shown.",
         )
-    elif stands.completeness is Completeness.PARTIAL:
+    elif stands.completeness is Completeness.PARTIAL and evidence.limit is None:
         yield _gap(None, GapReason.SOURCE_CUT_SHORT, _cut_short(evidence))
     if stale:
         yield _gap(

@@ -3,12 +3,13 @@
 A template names a row's table by `{t}` and a linked row by its path, as in `{user}` or `{course.term}`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.readpath import node_ids
+from gateway.sight import Limit
 from gateway.viewer import Rights
 from models import canvas_ids, states
 from models.roster import FieldGroup
@@ -24,6 +25,20 @@ class Reader:
     shard: int
     now: datetime
     rights: Rights
+
+    def limit(self, subject: str, course_id: int | None, states: Iterable[str]) -> Limit | None:
+        """Why a list may lack rows that the reader may not see."""
+        sight = self.rights.sight
+        return None if sight is None else sight.limit(subject, course_id, states)
+
+    def node_id(self, type_name: str, row_id: int) -> str:
+        return node_ids.encode(type_name, row_id, self.rights.pseudonyms)
+
+    def decode(self, node_id: str) -> tuple[str, int]:
+        return node_ids.decode(node_id, self.rights.pseudonyms)
+
+    def decode_as(self, type_name: str, node_id: str) -> int:
+        return node_ids.decode_as(type_name, node_id, self.rights.pseudonyms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +82,8 @@ def camel(column: str) -> str:
 
 
 def _ids(type_name: str) -> dict[str, Field]:
-    def node_id(_reader: Reader, row_id: int) -> str:
-        return node_ids.encode(type_name, row_id)
+    def node_id(reader: Reader, row_id: int) -> str:
+        return reader.node_id(type_name, row_id)
 
     return {"id": Field(("{t}.id",), node_id), "canvasId": Field(("{t}.canvas_id",), _canvas_id)}
 

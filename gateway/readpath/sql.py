@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.errors import BadRequest
+from gateway.readpath import visible
 from gateway.readpath.registry import TABLES, Reader, Row, Table
+from gateway.sight import Sight
 from gateway.uow import Dialect
 from gateway.viewer import Rights
 
@@ -16,12 +18,19 @@ _PATH = re.compile(r"\{([\w.]+)\}")
 
 
 class Statement:
-    """The parameters of one statement; `$1` is always the institution."""
+    """The parameters of one statement, and for whom it reads; `$1` is always the institution."""
 
-    def __init__(self, dialect: Dialect, institution_id: int) -> None:
+    def __init__(self, dialect: Dialect, reader: Reader) -> None:
         self.dialect = dialect
-        self.values: list[object] = [institution_id]
+        self.reader = reader
+        self.values: list[object] = [reader.institution_id]
         self._aliases = 0
+
+    def seen(self, type_name: str, alias: str, field: str | None = None) -> str | None:
+        """Whether the row at `alias`, or the field of it, is seen; None: it always is."""
+        rights = self.reader.rights
+        part = rights.sight if field is None else rights.part(type_name, field)
+        return None if part is None else visible.condition(self, type_name, alias, part)
 
     def bind(self, value: object, sql_type: str | None = None) -> str:
         if isinstance(value, str):
@@ -47,6 +56,17 @@ class Statement:
         if self.dialect is Dialect.POSTGRES:
             elements = f"jsonb_array_elements_text({expression}::jsonb) r(value)"
         return f"exists (select 1 from {elements} where {wanted})"
+
+    def tells_one_of(self, expression: str, fields: Iterable[str]) -> str:
+        """Whether the text of a JSON list of `{"field", "value"}` has one of `fields`."""
+        if self.dialect is Dialect.POSTGRES:
+            elements, name = (
+                f"jsonb_array_elements({expression}::jsonb) r(value)",
+                "r.value ->> 'field'",
+            )
+        else:
+            elements, name = f"json_each({expression}) r", "json_extract(r.value, '$.field')"
+        return f"exists (select 1 from {elements} where {self.any_of(name, fields, 'text')})"
 
     def each(self, values: Iterable[int]) -> tuple[str, str]:
         """A table of `values` for the from clause, and the expression of its column."""
@@ -85,6 +105,22 @@ class From:
 
     def sql(self, template: str) -> str:
         return _PATH.sub(lambda match: self.join(_path(match[1]))[1], template)
+
+    def seen(self) -> list[str]:
+        """The condition on rows that the reader sees, where there is one."""
+        condition = self.statement.seen(self.table.type_name, self.alias)
+        return [] if condition is None else [condition]
+
+    def shows(self, template: str, field: tuple[str, str]) -> str | None:
+        """The condition that the reader sees the field, of the row that `template` names first; None: always."""
+        path = _PATH.search(template)
+        alias = self.join(_path(path[1]))[1] if path else self.alias
+        return self.statement.seen(field[0], alias, field[1])
+
+    def shown(self, template: str, field: tuple[str, str]) -> str:
+        """`template`, null where the reader does not see the field that it is of."""
+        condition, sql = self.shows(template, field), self.sql(template)
+        return sql if condition is None else f"case when {condition} then {sql} end"
 
     def join(self, path: tuple[str, ...]) -> tuple[Table, str]:
         """The table and alias of the row at the end of `path`."""
@@ -129,22 +165,33 @@ class Shape:
     fields: frozenset[str] = frozenset()
     links: tuple[tuple[str, "Shape"], ...] = ()
 
-    def hidden(self, rights: Rights, path: tuple[str, ...] = ()) -> frozenset[str]:
-        """The fields that were asked for and may not be seen, as in "user.email"."""
+    def hidden(
+        self, rights: Rights, course_id: int | None = None, path: tuple[str, ...] = ()
+    ) -> frozenset[str]:
+        """The fields that were asked for and may be missing because they may not be seen, as in "user.email".
+
+        `course_id`: whose rows they are, where they are all of one course.
+        """
         own = self.table.type_name
-        mine = {".".join((*path, name)) for name in self.fields if not rights.sees(own, name)}
-        below = (shape.hidden(rights, (*path, name)) for name, shape in self.links)
+        mine = {
+            ".".join((*path, name)) for name in self.fields if rights.hides(own, name, course_id)
+        }
+        below = (shape.hidden(rights, course_id, (*path, name)) for name, shape in self.links)
         return frozenset(mine).union(*below)
 
-    def groups(self, path: tuple[str, ...] = ()) -> dict[str, str]:
-        """Fields of groups that some sources do not fill, and where the group's source stands."""
+    def groups(self, rights: Rights, path: tuple[str, ...] = ()) -> dict[str, str]:
+        """Fields of groups that some sources do not fill, and where the group's source stands.
+
+        Only what is shown of everybody: how many lack a hidden field is nobody's to know.
+        """
         own = {
             ".".join((*path, name)): _below(path, group)
             for name in self.fields
             if (group := self.table.fields[name].group) is not None
+            and not rights.hides(self.table.type_name, name, None)
         }
         for name, shape in self.links:
-            own |= shape.groups((*path, name))
+            own |= shape.groups(rights, (*path, name))
         return own
 
 
@@ -180,6 +227,7 @@ def select(
     plain.append(("row_id", columns.place(f"{own}.id")))
     made: list[tuple[str, Callable[..., Any], list[int]]] = []
     blank = dict.fromkeys(f for f in shape.fields if not reader.rights.sees(table.type_name, f))
+    veiled = _veiled(shape, source, columns, reader, own)
     for name in sorted(shape.fields - blank.keys()):
         field = table.fields[name]
         places = [columns.place(source.sql(_below(path, template))) for template in field.sql]
@@ -188,7 +236,11 @@ def select(
         else:
             made.append((name, field.make, places))
     links = [
-        (name, columns.place(f"{own}.{table.links[name].column}"), below)
+        (
+            name,
+            columns.place(_seen_link(source, (*path, name), own, table.links[name].column)),
+            below,
+        )
         for name, linked in shape.links
         for below in [select(linked, source, columns, reader, (*path, name))]
     ]
@@ -199,11 +251,39 @@ def select(
             row |= blank
         for name, make, places in made:
             row[name] = make(reader, *[record[place] for place in places])
+        for name, place in veiled:
+            if not record[place]:
+                row[name] = None
         for name, place, below in links:
             row[name] = None if record[place] is None else below(record)
         return row
 
     return decode
+
+
+def _veiled(
+    shape: Shape, source: From, columns: Columns, reader: Reader, own: str
+) -> list[tuple[str, int]]:
+    """The fields that are shown of some rows only, each with the column that tells of which."""
+    type_name, places = shape.table.type_name, dict[Sight, int]()
+    found = []
+    for name in sorted(shape.fields):
+        part = reader.rights.part(type_name, name)
+        if part is None or not reader.rights.sees(type_name, name):
+            continue
+        if part not in places:
+            places[part] = columns.place(visible.condition(source.statement, type_name, own, part))
+        found.append((name, places[part]))
+    return found
+
+
+def _seen_link(source: From, path: tuple[str, ...], own: str, column: str) -> str:
+    """The id of the linked row, null where that is not seen."""
+    linked, alias = source.join(path)
+    condition = source.statement.seen(linked.type_name, alias)
+    return (
+        f"{own}.{column}" if condition is None else f"case when {condition} then {own}.{column} end"
+    )
 
 
 def _below(path: tuple[str, ...], template: str) -> str:

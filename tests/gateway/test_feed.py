@@ -72,7 +72,7 @@ async def test_following_replays_from_the_cursor_then_goes_on_live(
 ) -> None:
     for row in range(3):
         await school.change("Course", row)
-    async with aclosing(feed.follow(school.id, EVERYTHING, after=1)) as entries:
+    async with aclosing(feed.follow(school.reader(), EVERYTHING, after=1)) as entries:
         replayed = await take(entries, 2)
         await school.change("Course", 3)
         live = await take(entries, 1)
@@ -83,7 +83,7 @@ async def test_following_replays_from_the_cursor_then_goes_on_live(
 
 async def test_following_without_a_cursor_begins_now(school: School, feed: Feed) -> None:
     await school.change("Course", 1)
-    async with aclosing(feed.follow(school.id, EVERYTHING)) as entries:
+    async with aclosing(feed.follow(school.reader(), EVERYTHING)) as entries:
         waiting = asyncio.ensure_future(take(entries, 1))
         async with asyncio.timeout(10):
             while not feed._looks:  # it has looked where the feed ends
@@ -101,15 +101,15 @@ async def test_a_long_feed_is_replayed_whole(
         await school.change("Course", row, kind="UPDATED" if row % 2 else "CREATED")
     created = ChangeFilter(kinds=(ChangeKind.CREATED,))
 
-    async with aclosing(feed.follow(school.id, EVERYTHING, after=0)) as entries:
+    async with aclosing(feed.follow(school.reader(), EVERYTHING, after=0)) as entries:
         assert [entry.subject_id for entry in await take(entries, 10)] == list(range(10))
-    async with aclosing(feed.follow(school.id, created, after=0)) as entries:
+    async with aclosing(feed.follow(school.reader(), created, after=0)) as entries:
         assert [entry.subject_id for entry in await take(entries, 5)] == [0, 2, 4, 6, 8]
 
 
 async def test_a_nudge_spares_the_wait(school: School, connections: Counting) -> None:
     feed = Feed(connections, interval=3600)
-    async with aclosing(feed.follow(school.id, EVERYTHING, after=0)) as entries:
+    async with aclosing(feed.follow(school.reader(), EVERYTHING, after=0)) as entries:
         waiting = asyncio.ensure_future(take(entries, 1))
         async with asyncio.timeout(10):
             while not feed._looks:
@@ -122,7 +122,7 @@ async def test_a_nudge_spares_the_wait(school: School, connections: Counting) ->
 
 async def test_followers_share_their_looks(school: School, connections: Counting) -> None:
     feed = Feed(connections, interval=0.2)
-    streams = [feed.follow(school.id, EVERYTHING, after=0) for _ in range(50)]
+    streams = [feed.follow(school.reader(), EVERYTHING, after=0) for _ in range(50)]
     waiting = [asyncio.ensure_future(take(stream, 1)) for stream in streams]
     async with asyncio.timeout(10):
         while connections.fetched < 3:
@@ -139,7 +139,7 @@ async def test_followers_share_their_looks(school: School, connections: Counting
 
 
 async def test_a_cancelled_follower_leaves_the_others(school: School, feed: Feed) -> None:
-    first, second = (feed.follow(school.id, EVERYTHING, after=0) for _ in range(2))
+    first, second = (feed.follow(school.reader(), EVERYTHING, after=0) for _ in range(2))
     leaving = asyncio.ensure_future(take(first, 1))
     staying = asyncio.ensure_future(take(second, 1))
     await asyncio.wait({leaving, staying}, timeout=0.05)
@@ -155,7 +155,7 @@ async def test_a_cancelled_follower_leaves_the_others(school: School, feed: Feed
 async def test_a_failing_database_ends_the_follower_instead_of_hanging_it(
     school: School, feed: Feed, connections: Counting
 ) -> None:
-    entries = feed.follow(school.id, EVERYTHING, after=0)
+    entries = feed.follow(school.reader(), EVERYTHING, after=0)
     waiting = asyncio.ensure_future(take(entries, 1))
     await asyncio.wait({waiting}, timeout=0.05)
     connections.failing = True
@@ -172,7 +172,7 @@ async def test_filters_choose(school: School, feed: Feed) -> None:
 
     async def found(**which: Any) -> list[int]:
         changes = ChangeFilter(**which)
-        entries = await feed.entries(school.id, changes, after=0, limit=10)
+        entries = await feed.entries(school.reader(), changes, after=0, limit=10)
         return [entry.position for entry in entries]
 
     assert await found() == [1, 2, 3, 4]
