@@ -27,6 +27,12 @@ class Subject(StrEnum):
 
     MEMBERS = "members"
     ENROLLMENTS = "enrollments"
+    COURSES = "courses"
+    SECTIONS = "sections"
+    PEOPLE = "people"
+
+
+ROSTERS = frozenset({Subject.MEMBERS, Subject.ENROLLMENTS})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +47,7 @@ class Scope:
 class Need:
     """One read: what an answer must carry to be good enough.
 
-    `person` is the viewer (our id), None for a service in its own name. `rights_known`: we know what Canvas lets the
+    `around`: what the scope is a part of, where that is known: a read of it shows the scope too. `person` is the viewer (our id), None for a service in its own name. `rights_known`: we know what Canvas lets the
     viewer see of the scope, so rows read through fuller eyes can be cut to it. `deadline`: how long the caller waits.
     """
 
@@ -55,6 +61,7 @@ class Need:
     person: int | None = None
     rights_known: bool = True
     deadline: timedelta = timedelta(seconds=20)
+    around: tuple[Scope, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,17 +27,24 @@ SUBJECTS = {
 
 # Eyes that see everything; a read through a person's own shows what that person may see, and proves nothing.
 _SEES_ALL = ("admin", "report", "platform")
+_OWN_EYES = "person:"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cover:
-    """The newest read of its kind. `states` empty: of rows in whatever state."""
+    """The newest read of its kind. `states` empty: of rows in whatever state.
+
+    `eyes`: the person whose permission cut it, None for eyes that see everything. `whole`: it reached the end, and with
+    such eyes; `ended`: it reached the end of what its own eyes see.
+    """
 
     source: Source
     groups: frozenset[str]
     states: frozenset[str]
     began_at: datetime
     whole: bool
+    eyes: int | None = None
+    ended: bool = False
 
     def proves(self, states: Iterable[str]) -> bool:
         """Whether nobody in these states can be missing from it."""
@@ -61,7 +68,7 @@ def _behind(
     wide = [cover for place in (*parent, *around) for cover in found.get(place, ())]
     if parent[0] == INSTITUTION:
         # The whole read of one account shows a part of the institution.
-        return wide + [replace(cover, whole=False) for cover in _of_accounts(found)]
+        return wide + [replace(cover, whole=False, ended=False) for cover in _of_accounts(found)]
     return wide + found.get(INSTITUTION, [])
 
 
@@ -119,12 +126,15 @@ async def _accounts_above(
 
 def _cover(facts: Sequence[object]) -> Cover:
     source, authority, groups, states, whole, began_at = facts
+    eyes = None if authority in _SEES_ALL else int(str(authority).removeprefix(_OWN_EYES))
     return Cover(
         source=Source(str(source)),
         groups=_words(groups),
         states=_words(states),
         began_at=as_time(began_at),
-        whole=bool(whole) and authority in _SEES_ALL,
+        whole=bool(whole) and eyes is None,
+        eyes=eyes,
+        ended=bool(whole),
     )
 
 

@@ -13,7 +13,7 @@ from gateway.canvas.own_enrollments import OWN_STATES, OwnEnrollments
 from gateway.errors import SourceRefused
 from gateway.identity import Trust
 from gateway.merge import Reading
-from gateway.planner import Need, Offer, Price, Scope, ScopeKind, Subject
+from gateway.planner import ROSTERS, Need, Offer, Price, Scope, ScopeKind, Subject
 from gateway.prices import Endpoint, PriceBook, pages
 from gateway.store import institutions, scopes, taking
 from gateway.uow import Database
@@ -119,7 +119,7 @@ class EnrollmentsSource:
             return Offer(
                 source=self.source,
                 needs=frozenset({place}),
-                subjects=frozenset(Subject),
+                subjects=ROSTERS,
                 groups=frozenset(FieldGroup),
                 states=_EVERY_STATE - {EnrollmentState.DELETED} if own else _EVERY_STATE,
                 as_of=now,
