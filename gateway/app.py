@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -15,6 +15,8 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import graphiql, health
 from gateway.auth import Authenticator, launched_sessions, service_tokens
+from gateway.console import routes as console_pages
+from gateway.console.visitors import Answer, Ask, Console
 from gateway.http.client import Client
 from gateway.lti import routes as lti
 from gateway.lti.launches import Launches
@@ -24,12 +26,15 @@ from gateway.readpath.connections import Connections, open_connections
 from gateway.settings import Settings
 from gateway.store import institutions, schema
 from gateway.uow import Database
+from gateway.viewer import Viewer
 from resolvers.http import Endpoint
 from resolvers.limits import Limits
 from resolvers.operations import Graph, Operations
 from resolvers.schema import make_graph as make_roster_graph
 
-_ROUTES = frozenset({"/graphql", "/healthz", "/readyz", "/metrics", *lti.ADDRESSES})
+_ROUTES = frozenset(
+    {"/graphql", "/healthz", "/readyz", "/metrics", *lti.ADDRESSES, *console_pages.ADDRESSES}
+)
 _CORS_HEADERS = ["authorization", "content-type", "cache-control", "roster-act-as", "x-request-id"]
 
 
@@ -40,6 +45,7 @@ class State(TypedDict):
     endpoint: Endpoint
     metrics: Metrics
     launches: Launches
+    console: Console
 
 
 class Parts(NamedTuple):
@@ -115,6 +121,13 @@ def create_app(
                     endpoint=endpoint,
                     metrics=metrics,
                     launches=Launches.build(settings, database, client, now),
+                    console=Console(
+                        settings=settings,
+                        database=database,
+                        authenticate=authenticator.viewer,
+                        ask=_asking(operations),
+                        clock=now,
+                    ),
                 )
 
     return Starlette(
@@ -123,7 +136,8 @@ def create_app(
             Route("/graphql", _GraphAddress(), middleware=_for_browsers(settings)),
             WebSocketRoute("/graphql", _GraphAddress(), middleware=_for_browsers(settings)),
             *lti.routes(_for_browsers(settings)),
-            *([Mount("/static", graphiql.files())] if page else []),
+            *console_pages.routes,
+            Mount("/static", graphiql.files()),
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),
             Route("/metrics", health.metrics),
@@ -133,6 +147,18 @@ def create_app(
             Middleware(DatabaseContext),
         ],
     )
+
+
+def _asking(operations: Operations) -> Ask:
+    """How pages ask the graph: in this process, by the same documents, limits and rights as everybody."""
+
+    async def ask(viewer: Viewer, document: str, variables: dict[str, Any]) -> Answer:
+        operation = operations.documents.operation(document, None, variables)
+        outcome = await operations.execute(operation, operations.context(viewer, {}))
+        refusals = tuple(error.message for error in outcome.result.errors or ())
+        return Answer(data=outcome.result.data, refusals=refusals)
+
+    return ask
 
 
 async def prepare(settings: Settings, database: Database) -> None:

@@ -122,10 +122,22 @@ async def viewer_of(database: Database, opened: Opened) -> Viewer | None:
         institution_slug=institution.slug,
         canvas_url=institution.canvas_url,
         shard=institution.shard,
-        scopes=_LAUNCHED_SCOPES,
+        scopes=_LAUNCHED_SCOPES | await _operator_scopes(database, launched, institution.id),
         user_id=session.person_id,
         launched=launched,
     )
+
+
+async def _operator_scopes(
+    database: Database, launched: Launched, institution_id: int
+) -> frozenset[Scope]:
+    """An administrator of some account is one of the whole school only where the school's own pages launched them."""
+    account = launched.account_canvas_id
+    if not launched.administrator or account is None:
+        return frozenset()
+    if not await institutions.is_root_account(database, institution_id, account):
+        return frozenset()
+    return frozenset({Scope.ADMIN})
 
 
 def service_tokens(database: Database) -> Find:

@@ -5,6 +5,7 @@ RosterError                  anything that we say to a person; its text is the m
 ├── UsageError               the command line was used wrongly
 ├── UnusableFile             a report file cannot be imported; nothing was changed
 ├── LaunchRefused            a launch is not let in: its page says why, `code` says it to the log
+├── MailNotSent              the mail server took no mail
 ├── OutboundError            somebody else's server gave no usable answer to a request of ours
 │   ├── NotSent              nothing was sent: sending again is safe
 │   ├── NotAnswered          it may have arrived: send again only what may arrive twice
@@ -58,6 +59,10 @@ class LaunchRefused(RosterError):
         super().__init__(message)
         self.code = code
         self.status = status
+
+
+class MailNotSent(RosterError):
+    pass
 
 
 class OutboundError(RosterError):

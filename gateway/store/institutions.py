@@ -40,13 +40,37 @@ async def by_id(database: Database, institution_id: int) -> Institution | None:
     return _from_row(rows[0]) if rows else None
 
 
+async def is_root_account(database: Database, institution_id: int, canvas_id: int) -> bool:
+    """Whether the account is the school's whole: as launches told, else as the one without a parent that was read."""
+    rows = await database.rows(
+        "select i.id from institution i where i.id = $1 and (i.root_account = $2 or (i.root_account is null"
+        " and exists (select 1 from account a where a.institution_id = $1 and a.canvas_id = $2"
+        " and a.parent_id is null and a.removed_at is null)))",
+        institution_id,
+        canvas_id,
+    )
+    return bool(rows)
+
+
+async def learn_root_account(tx: Transaction, institution_id: int, canvas_id: int) -> None:
+    await tx.run(
+        "update institution set root_account = $2 where id = $1 and root_account is null",
+        institution_id,
+        canvas_id,
+    )
+
+
 async def learn_shard(tx: Transaction, institution_id: int, shard: int) -> None:
     """The institution's Canvas lives on `shard`: what was keyed by another one, before this was known, is keyed anew."""
     rows = await tx.rows(_SELECT + " where id = $1", institution_id)
     before = int(rows[0]["shard"])
     if before == shard:
         return
-    await tx.run("update institution set shard = $2 where id = $1", institution_id, shard)
+    await tx.run(
+        "update institution set shard = $2, root_account = null where id = $1",
+        institution_id,
+        shard,
+    )
     low, moved = before * SHARD_SIZE, (shard - before) * SHARD_SIZE
     for table in _WITH_CANVAS_IDS:
         await tx.run(

@@ -55,12 +55,19 @@ async def keep(database: Database, registration: Registration, now: datetime) ->
 
 async def of_issuer(database: Database, issuer: str) -> list[Registration]:
     """Of every institution: which one a launch is for is found from them."""
-    rows = await database.rows(
-        "select institution_id, issuer, client_id, auth_url, token_url, jwks_url, platform_guid"
-        " from lti_registration where issuer = $1 order by id",
-        issuer,
-    )
+    rows = await database.rows(f"{_SELECT} where issuer = $1 order by id", issuer)
     return [Registration(**row) for row in rows]
+
+
+async def of_institution(database: Database, institution_id: int) -> list[Registration]:
+    rows = await database.rows(f"{_SELECT} where institution_id = $1 order by id", institution_id)
+    return [Registration(**row) for row in rows]
+
+
+_SELECT = (
+    "select institution_id, issuer, client_id, auth_url, token_url, jwks_url, platform_guid"
+    " from lti_registration"
+)
 
 
 async def accepted(

@@ -116,6 +116,16 @@ async def find(
     return opened if opened and opened.kind in kinds else None
 
 
+async def platform_origin(database: Database, institution_id: int, session_id: int) -> str | None:
+    """Whose pages may frame ours in this session."""
+    rows = await database.rows(
+        "select platform_origin from launch_session where institution_id = $1 and id = $2",
+        institution_id,
+        session_id,
+    )
+    return rows[0]["platform_origin"] if rows else None
+
+
 async def exchange(
     database: Database, unverified_code: str, token: Issue, *, now: datetime
 ) -> Opened | None:

@@ -1,0 +1,67 @@
+"""What the console says in words: where a list came from, how old it is, what is missing."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+_SOURCES = {
+    "NRPS": "the course's LTI membership list",
+    "ENROLLMENTS_API": "Canvas's list of enrollments",
+    "REPORT": "the school's provisioning report",
+    "SIS_EXPORT": "the school's SIS export",
+    "LAUNCH": "launches from the course",
+    "LIVE_EVENT": "Canvas's live events",
+    "UPLOAD": "a file that an administrator sent",
+    "MUTATION": "changes made through this gateway",
+}
+_TYPES = {
+    "STUDENT": "Student",
+    "TEACHER": "Teacher",
+    "TA": "Teaching assistant",
+    "DESIGNER": "Designer",
+    "OBSERVER": "Observer",
+    "TEST_STUDENT": "Test student",
+}
+_COMPLETE = {
+    "COMPLETE": "Everybody who should be in it is in it.",
+    "PARTIAL": "Somebody may be missing from it.",
+    "UNKNOWN": "Nothing was ever read that could tell who is in it.",
+}
+_UNITS = (
+    (timedelta(days=1), "day"),
+    (timedelta(hours=1), "hour"),
+    (timedelta(minutes=1), "minute"),
+)
+
+
+def source(name: str | None) -> str:
+    return "nobody" if name is None else _SOURCES.get(name, name)
+
+
+def types(names: list[str]) -> str:
+    return ", ".join(_TYPES.get(name, name) for name in names)
+
+
+def freshness(provenance: Mapping[str, Any], now: datetime) -> str:
+    """Source, age and completeness of an answer, in a sentence or three."""
+    complete = _COMPLETE[provenance["completeness"]]
+    if provenance["source"] is None:
+        return complete
+    told = {origin["source"]: origin["asOf"] for origin in provenance["origins"]} or {
+        provenance["source"]: provenance["asOf"]
+    }
+    parts = [f"{source(name)}, read {ago(as_of, now)}" for name, as_of in told.items()]
+    stale = " That is older than it should be." if provenance["stale"] else ""
+    return f"From {'; from '.join(parts)}.{stale} {complete}"
+
+
+def ago(moment: str | None, now: datetime) -> str:
+    """`moment` as the graph writes it."""
+    if moment is None:
+        return "never"
+    passed = now - datetime.fromisoformat(moment)
+    for unit, name in _UNITS:
+        count = passed // unit
+        if count >= 1:
+            return f"{count} {name}{'' if count == 1 else 's'} ago"
+    return "just now"

@@ -1,0 +1,162 @@
+"""The operator's desk: who may sit at it, what stands on it, and what it does."""
+
+from datetime import timedelta
+
+import pytest
+from starlette.testclient import TestClient
+
+from gateway.store import registrations, tokens
+from gateway.viewer import Scope
+from models.canvas_ids import to_global
+from models.roster import SyncRunState
+from tests.factories import SHARD, School
+from tests.gateway.console.conftest import NOW, cookied, hidden, launched, operator_token, text_of
+from tests.gateway.lti import platform
+from tests.gateway.lti.platform import ADMINISTRATOR
+
+PAGES = ("/console/connections", "/console/tokens")
+ROOT, FACULTY = to_global("1", SHARD), to_global("37", SHARD)
+
+
+def signed_in(browser: TestClient, secret: str) -> None:
+    answer = browser.post("/console/sign-in", data={"secret": secret})
+    assert (303, "/console") == (answer.status_code, answer.headers["location"]), answer.text
+
+
+async def test_an_operator_signs_in_with_a_token_and_leaves(
+    school: School, browser: TestClient
+) -> None:
+    await school.course(name="Botany")
+    signed_in(browser, await operator_token(school))
+
+    assert "Botany" in text_of(browser.get("/console"))
+    for path in PAGES:
+        assert 200 == browser.get(path).status_code, path
+    browser.post("/console/leave")
+    assert 401 == browser.get("/console/connections").status_code
+
+
+@pytest.mark.parametrize("secret", ["rst_unknown", "nonsense", ""])
+async def test_a_wrong_token_signs_nobody_in(
+    school: School, browser: TestClient, secret: str
+) -> None:
+    answer = browser.post("/console/sign-in", data={"secret": secret})
+
+    assert 401 == answer.status_code
+    assert "set-cookie" not in answer.headers
+
+
+async def test_a_token_without_the_scope_signs_nobody_in(
+    school: School, browser: TestClient
+) -> None:
+    secret = await operator_token(school, Scope.ROSTER_READ)
+
+    assert 403 == browser.post("/console/sign-in", data={"secret": secret}).status_code
+    browser.cookies.set("__Host-roster_operator", secret)
+    for path in PAGES:
+        assert 403 == browser.get(path).status_code, path
+
+
+@pytest.mark.parametrize(
+    ("roles", "account", "status"),
+    [
+        ((ADMINISTRATOR,), ROOT, 200),
+        ((ADMINISTRATOR,), FACULTY, 403),
+        ((ADMINISTRATOR,), None, 403),
+        ((platform.INSTRUCTOR,), ROOT, 403),
+    ],
+    ids=["the root account's administrator", "a faculty's", "in a course", "no administrator"],
+)
+async def test_who_is_launched_from_the_root_account_as_its_administrator_is_an_operator(
+    school: School, browser: TestClient, roles: tuple[str, ...], account: int | None, status: int
+) -> None:
+    await school.add("account", canvas_id=ROOT, name="School")
+    await school.add("account", canvas_id=FACULTY, name="Faculty", parent_id=1)
+    person = await school.person(name="Ada Admin")
+    cookie, _ = await launched(school, person, roles=roles, account_canvas_id=account, types=())
+
+    for path in PAGES:
+        assert status == browser.get(path, headers=cookied(cookie)).status_code, path
+
+
+async def test_what_is_connected_and_what_was_synced_stands_there(
+    school: School, browser: TestClient
+) -> None:
+    await school.add("sync_run", label="monday.zip", created=7, message="three lines set aside")
+    await school.add("sync_run", state=SyncRunState.HELD.value, held=61, message="61 would leave")
+    signed_in(browser, await operator_token(school))
+
+    said = text_of(browser.get("/console/connections"))
+
+    assert "https://canvas.example.edu" in said
+    assert f"{platform.ISSUER}, client {platform.CLIENT_ID}" in said
+    assert "monday.zip SUCCEEDED 7" in said
+    assert "61 61 would leave" in said
+
+
+async def test_an_installation_is_accepted_and_refused(school: School, browser: TestClient) -> None:
+    await registrations.note(
+        school.database,
+        [school.id],
+        issuer=platform.ISSUER,
+        client_id=platform.CLIENT_ID,
+        deployment_id="9:new",
+        platform_guid=None,
+        platform_name="Example School",
+        now=NOW,
+    )
+    signed_in(browser, await operator_token(school))
+    page = browser.get("/console/connections")
+
+    browser.post("/console/connections/accept", data={"deployment": hidden(page, "deployment")})
+    [accepted] = await registrations.deployments(school.database, school.id)
+    browser.post("/console/connections/forget", data={"deployment": str(accepted.id)})
+
+    assert "Example School" in text_of(page)
+    assert accepted.accepted_at is not None
+    assert [] == await registrations.deployments(school.database, school.id)
+
+
+async def test_a_token_is_made_shown_once_used_and_revoked(
+    school: School, browser: TestClient
+) -> None:
+    signed_in(browser, await operator_token(school))
+
+    made = browser.post(
+        "/console/tokens/create", data={"name": "GraphiQL", "scope.roster:read": "on"}
+    )
+
+    secret = made.text.partition("<pre>")[2].partition("</pre>")[0]
+    found = await tokens.find(school.database, secret)
+    assert found is not None
+    assert ("GraphiQL", ("roster:read",)) == (found.name, found.scopes)
+    assert secret not in browser.get("/console/tokens").text
+    browser.post("/console/tokens/revoke", data={"id": str(found.id)})
+    assert await tokens.find(school.database, secret) is None
+
+
+async def test_a_token_needs_a_name_and_a_scope(school: School, browser: TestClient) -> None:
+    signed_in(browser, await operator_token(school))
+
+    for data in ({"name": "x"}, {"scope.admin": "on"}, {"name": "x", "scope.all": "on"}):
+        assert 400 == browser.post("/console/tokens/create", data=data).status_code
+
+
+async def test_another_schools_rows_are_out_of_reach(school: School, browser: TestClient) -> None:
+    other = await School.open(school.database, slug="other")
+    await registrations.note(
+        school.database,
+        [other.id],
+        issuer=platform.ISSUER,
+        client_id=platform.CLIENT_ID,
+        deployment_id="9:new",
+        platform_guid=None,
+        platform_name="Elsewhere",
+        now=NOW - timedelta(days=1),
+    )
+    [waiting] = await registrations.deployments(school.database, other.id)
+    signed_in(browser, await operator_token(school))
+
+    browser.post("/console/connections/accept", data={"deployment": str(waiting.id)})
+
+    assert [waiting] == await registrations.deployments(school.database, other.id)
