@@ -63,6 +63,12 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
         "requests": 0,
         "quota": 0.0,
     },
+    "lti_context": {
+        "issuer": "https://canvas.instructure.com",
+        "client_id": "10000000000002",
+        "deployment_id": "1:abc",
+        "launched_at": READ_AT,
+    },
     "change": {"at": READ_AT, "kind": "UPDATED", "source": "REPORT"},
     "sync_run": {
         "source": "REPORT",

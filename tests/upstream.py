@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
+from joserfc.jwk import RSAKey
 from starlette.applications import Starlette
 
 from gateway.canvas.buckets import LocalBuckets
@@ -17,6 +19,7 @@ from twin.cast import Cast
 from twin.clock import FixedClock
 from twin.faults import Fault, Kind
 from twin.options import Options
+from twin.outgoing import Outgoing
 from twin.records import Course
 from twin.school import School
 from twin.school_changes import CHANGES
@@ -69,6 +72,14 @@ class Upstream:
 
     def token(self, person: str = "admin") -> Fixed:
         return Fixed(secret=self.cast.tokens[person])
+
+    def knows_our_key(self, key: RSAKey) -> None:
+        """As Canvas would, by fetching our JWKS."""
+        answer = httpx.Response(200, json={"keys": [key.as_dict(private=False)]})
+        self.app.state.outgoing = Outgoing(httpx.MockTransport(lambda _: answer))
+
+    def memberships_url(self, course: Course) -> str:
+        return f"{self.url}/api/lti/courses/{course.id}/names_and_roles"
 
     def canvas(self, http: Client) -> Canvas:
         async def wait(seconds: float) -> None:

@@ -23,6 +23,9 @@ from gateway.errors import (
 from gateway.http.addresses import shown
 from gateway.http.client import Response
 
+# LTI services say so in their body alone, and in English always (canvas-lms: lib/lti/ims/advantage_errors.rb).
+_SPENT_SERVICE_TOKEN = ("Access token expired", "Access token invalid", "Invalid access token")
+
 
 def failure(answer: Response) -> SourceError | None:
     """Why `answer` is not one, or None when it is."""
@@ -35,6 +38,8 @@ def failure(answer: Response) -> SourceError | None:
         return CredentialSpent(f"{where}: the token is not, or no longer, valid")
     body = _json(answer)
     says = f"{where}: {message(body) or 'no reason given'}"
+    if answer.status == 401 and message(body).startswith(_SPENT_SERVICE_TOKEN):
+        return CredentialSpent(says)
     if answer.status in (401, 403):
         merged = _merged_into(body)
         return SourceRefused(says) if merged is None else NotThere(says, merged_into=merged)

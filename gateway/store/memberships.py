@@ -4,7 +4,7 @@ Such a list knows nothing of enrollments and changes none. It speaks for those p
 everybody known to Canvas where it named each of its own by Canvas ids, else for those alone whom it named before.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,8 +14,8 @@ from gateway.batch import Batch
 from gateway.merge import Silence, silence_of
 from gateway.store import runs
 from gateway.store.runs import Tally
-from gateway.uow import Row, Transaction
-from models.roster import Source, SyncRunState
+from gateway.uow import Database, Row, Transaction
+from models.roster import FieldGroup, Source, SyncRunState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,21 +36,20 @@ class Ended:
     contradicted: int = 0
 
 
-async def take(
+async def end_missing(
     tx: Transaction,
     batch: Batch,
     course: int,
-    people: Mapping[str, int],
+    present: frozenset[int],
     *,
     now: datetime,
     guard: Guard,
 ) -> Ended:
-    """`people`: our ids by the batch's keys."""
-    await _write(tx, batch, course, people)
+    """`present`: everybody whom the list may mean, by our ids."""
     silence = silence_of(batch.reading, whole=batch.whole, visible=batch.full, has_sis_ids=False)
     if silence is not Silence.MEMBERSHIP_ENDED:
         return Ended()
-    missing = await _missing(tx, batch, course, frozenset(people.values()))
+    missing = await _missing(tx, batch, course, present)
     if guard.holds(len(missing), of=len(missing) + len(batch.memberships)):
         await _hold(tx, batch, course, len(missing), now)
         return Ended(held=len(missing))
@@ -58,7 +57,8 @@ async def take(
     return Ended(contradicted=sum(1 for row in missing if row["enrolled"]))
 
 
-async def _write(tx: Transaction, batch: Batch, course: int, people: Mapping[str, int]) -> None:
+async def write(tx: Transaction, batch: Batch, course: int, people: Mapping[str, int]) -> None:
+    """`people`: our ids by the batch's keys."""
     await tx.many(
         "insert into membership (institution_id, course_id, person_id, types, roles, state, source, as_of)"
         " values ($1, $2, $3, $4, $5, 'ACTIVE', $6, $7) on conflict (institution_id, course_id, person_id) do update set"
@@ -97,13 +97,26 @@ async def _missing(
         Source.NRPS.value,
         batch.began_at,
     )
-    by_canvas_id = all(person.canvas_id is not None for person in batch.people)
+    by_canvas_id = await _all_known_to_canvas(tx, batch.institution_id, present)
     return [
         row
         for row in rows
         if int(row["id"]) not in present
         and (row["membership"] or (by_canvas_id and row["canvas_id"]))
     ]
+
+
+async def _all_known_to_canvas(
+    tx: Transaction, institution_id: int, people: frozenset[int]
+) -> bool:
+    if not people:
+        return False
+    rows = await tx.rows(
+        "select count(*) as n from person where institution_id = $1 and canvas_id is null"
+        f" and id in ({', '.join(f'{one:d}' for one in sorted(people))})",
+        institution_id,
+    )
+    return int(rows[0]["n"]) == 0
 
 
 async def _end(tx: Transaction, batch: Batch, course: int, missing: Sequence[Row]) -> None:
@@ -148,3 +161,89 @@ async def _hold(tx: Transaction, batch: Batch, course: int, missing: int, now: d
         message=f"{missing:,} people would leave the course at once: more than the shrink guard allows",
         now=now,
     )
+
+
+async def nameable(
+    database: Database, institution_id: int, course: int, *, scope: str
+) -> dict[int, set[str]]:
+    """Who is in the course as far as is known, with what a membership list calls them: `sub`s, 1.1 ids, Canvas ids."""
+    rows = await database.rows(
+        "select p.id, i.value from person p join identity i on i.institution_id = $1 and i.person_id = p.id"
+        " and i.ended_at is null and (i.kind in ('lti11_user_id', 'canvas_global_id')"
+        " or (i.kind = 'lti13_sub' and i.scope = $3))"
+        " where p.institution_id = $1 and (exists (select 1 from membership m where m.institution_id = $1"
+        " and m.course_id = $2 and m.person_id = p.id and m.ended_at is null and m.source = 'NRPS')"
+        " or exists (select 1 from enrollment e where e.institution_id = $1 and e.course_id = $2 and e.person_id = p.id"
+        " and e.state = 'ACTIVE' and e.removed_at is null and e.type <> 'TEST_STUDENT'))",
+        institution_id,
+        course,
+        scope,
+    )
+    found: dict[int, set[str]] = {}
+    for row in rows:
+        found.setdefault(int(row["id"]), set()).add(str(row["value"]))
+    return found
+
+
+async def known_subs(
+    database: Database, institution_id: int, subs: Iterable[str], *, scope: str
+) -> set[str]:
+    """Those of these `sub`s that name somebody already."""
+    found: set[str] = set()
+    asked = sorted(subs)
+    for start in range(0, len(asked), 500):
+        part = asked[start : start + 500]
+        marks = ", ".join(f"${n}" for n in range(3, len(part) + 3))
+        rows = await database.rows(
+            "select value from identity where institution_id = $1 and kind = 'lti13_sub' and scope = $2"
+            f" and ended_at is null and value in ({marks})",
+            institution_id,
+            scope,
+            *part,
+        )
+        found |= {str(row["value"]) for row in rows}
+    return found
+
+
+async def expected(
+    database: Database, institution_id: int, courses: Collection[int]
+) -> dict[int, int]:
+    """How many people each course has, by live memberships, else by active enrollments."""
+    if not courses:
+        return {}
+    listed = ", ".join(f"{one:d}" for one in sorted(courses))
+    found: dict[int, int] = {}
+    for source in (
+        "enrollment where institution_id = $1 and state = 'ACTIVE' and removed_at is null",
+        "membership where institution_id = $1 and ended_at is null",
+    ):
+        rows = await database.rows(
+            f"select course_id, count(distinct person_id) as n from {source}"
+            f" and course_id in ({listed}) group by course_id",
+            institution_id,
+        )
+        for row in rows:
+            course = int(row["course_id"])
+            found[course] = max(found.get(course, 0), int(row["n"]))
+    return found
+
+
+async def groups_shown(
+    database: Database, institution_id: int, courses: Collection[int]
+) -> dict[int, frozenset[FieldGroup]]:
+    """What the newest membership list of each course showed of its people, and under 0 that of any course."""
+    listed = ", ".join(f"{one:d}" for one in sorted({0, *courses}))
+    newest = "select max(began_at) from coverage where institution_id = $1 and source = 'NRPS'"
+    rows = await database.rows(
+        f"select scope_id, groups, case when began_at = ({newest}) then 1 else 0 end as newest from coverage"
+        " where institution_id = $1 and source = 'NRPS' and scope_kind = 'course'"
+        f" and (scope_id in ({listed}) or began_at = ({newest})) order by began_at",
+        institution_id,
+    )
+    found: dict[int, frozenset[FieldGroup]] = {}
+    for row in rows:
+        groups = frozenset(FieldGroup(word) for word in str(row["groups"]).split(",") if word)
+        found[int(row["scope_id"])] = groups
+        if row["newest"]:
+            found[0] = groups
+    return found

@@ -18,6 +18,7 @@ from gateway.identity import Trust
 from gateway.merge import Silence, silence_of
 from gateway.planner import ScopeKind, Subject
 from gateway.store import identities, ledger, matching, memberships, merging, told
+from gateway.store.identities import Held
 from gateway.store.ledger import Cover
 from gateway.store.memberships import Ended, Guard
 from gateway.store.merging import Merged, Telling
@@ -96,7 +97,9 @@ class _Taking:
         sections = await self._sections(courses)
         people, doubts = await self._people()
         await self._enrollments(courses, sections, people)
-        ended = await self._memberships(people)
+        # Somebody else's identifier in the list means them too, until the desk has decided.
+        present = set(people.values()) | {one.holder for one in doubts if one.holder is not None}
+        ended = await self._memberships(people, present)
         if first is not None:
             await self._tell_baseline(first)
         whole = batch.whole and not ended.held
@@ -109,7 +112,7 @@ class _Taking:
             groups=batch.groups,
             states=batch.states,
             held=ended.held,
-            conflicts=doubts,
+            conflicts=len(doubts),
             contradicted=ended.contradicted,
             ids=people,
             **vars(self.merged),
@@ -177,8 +180,8 @@ class _Taking:
         )
         return {int(row["canvas_id"]): int(row["course_id"]) for row in rows}
 
-    async def _people(self) -> tuple[dict[str, int], int]:
-        """Our ids by the batch's keys, and how many doubts went to the desk."""
+    async def _people(self) -> tuple[dict[str, int], list[Held]]:
+        """Our ids by the batch's keys, and what went to the desk."""
         batch, tx = self.batch, self.tx
         scope = batch.scope
         course = scope.id if scope is not None and scope.kind is ScopeKind.COURSE else None
@@ -206,7 +209,7 @@ class _Taking:
         await matching.open_aliases(tx, self.telling, found, ids, course)
         doubts = [(replace(held, claimant=ids[key]), why) for key, held, why in found.doubts]
         await identities.record_conflicts(tx, self.telling, doubts)
-        return ids, len(doubts)
+        return ids, [held for held, _ in doubts]
 
     async def _enrollments(
         self, courses: Mapping[int, int], sections: Mapping[int, int], people: Mapping[str, int]
@@ -250,12 +253,13 @@ class _Taking:
         )
         return [int(row["id"]) for row in rows if int(row["id"]) not in seen]
 
-    async def _memberships(self, people: Mapping[str, int]) -> Ended:
+    async def _memberships(self, people: Mapping[str, int], present: set[int]) -> Ended:
         batch = self.batch
         if batch.scope is None or batch.subject is not Subject.MEMBERS:
             return Ended()
-        return await memberships.take(
-            self.tx, batch, batch.scope.id, people, now=self.now, guard=self.guard
+        await memberships.write(self.tx, batch, batch.scope.id, people)
+        return await memberships.end_missing(
+            self.tx, batch, batch.scope.id, frozenset(present), now=self.now, guard=self.guard
         )
 
     async def _merge(

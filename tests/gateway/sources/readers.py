@@ -5,12 +5,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
 from gateway.batch import Taken
 from gateway.canvas.client import Credential, Meter
+from gateway.canvas.service_tokens import ServiceTokens
 from gateway.http.client import Client
 from gateway.planner import Need, Scope, ScopeKind, Subject
 from gateway.prices import PriceBook
 from gateway.sources.enrollments import EnrollmentsSource
+from gateway.sources.nrps import NrpsSource, Platforms
 from gateway.uow import Database
 from gateway.viewer import Viewer
 from models.canvas_ids import to_global
@@ -36,6 +41,25 @@ class Tokens:
         return self.own.get(person)
 
 
+OUR_KEY = RSAKey.import_key(
+    {**RSAKey.generate_key(2048).as_dict(private=True), "kid": "ours", "alg": "RS256"}
+)
+
+
+async def signed(claims: Mapping[str, Any]) -> str:
+    return jwt.encode({"alg": "RS256", "kid": "ours"}, dict(claims), OUR_KEY)
+
+
+@dataclass(frozen=True)
+class OneRegistration:
+    token_url: str
+    client_id: str = "10000000000002"
+    scope: str = "https://canvas.instructure.com 10000000000002"
+
+    async def find(self, issuer: str, client_id: str) -> "OneRegistration | None":
+        return self if client_id == self.client_id else None
+
+
 @dataclass(kw_only=True)
 class Readers:
     twin: Upstream
@@ -43,6 +67,7 @@ class Readers:
     school: School
     tokens: Tokens
     enrollments: EnrollmentsSource
+    nrps: NrpsSource
 
     @classmethod
     async def open(cls, twin: Upstream, database: Database, http: Client) -> "Readers":
@@ -56,13 +81,41 @@ class Readers:
             prices=PriceBook(),
             clock=twin.clock.now,
         )
+        twin.knows_our_key(OUR_KEY)
+        nrps = NrpsSource(
+            institution_id=school.id,
+            database=database,
+            platforms=Platforms(
+                service=twin.canvas(http),
+                tokens=ServiceTokens(http=http, sign=signed, clock=twin.clock.now),
+                registered=OneRegistration(f"{twin.url}/login/oauth2/token").find,
+            ),
+            prices=PriceBook(),
+            clock=twin.clock.now,
+        )
         return cls(
-            twin=twin, database=database, school=school, tokens=tokens, enrollments=enrollments
+            twin=twin,
+            database=database,
+            school=school,
+            tokens=tokens,
+            enrollments=enrollments,
+            nrps=nrps,
         )
 
     async def course(self, course: Course) -> Scope:
         """The course as the store knows it before it was ever read: by its Canvas id."""
         return Scope(kind=ScopeKind.COURSE, id=await self._known("course", course.id))
+
+    async def launched(self, course: Course, *, url: str | None = None) -> Scope:
+        """The course after somebody launched it."""
+        scope = await self.course(course)
+        await self.school.add(
+            "lti_context",
+            course_id=scope.id,
+            context_id=course.lti_context_id,
+            memberships_url=url or self.twin.memberships_url(course),
+        )
+        return scope
 
     async def section(self, section: Section) -> Scope:
         return Scope(kind=ScopeKind.SECTION, id=await self._known("section", section.id))
@@ -108,6 +161,21 @@ class Readers:
         [offer] = [offer for offer in offers if offer.eyes == eyes]
         [taken] = await self.enrollments.fill(offer, [need], self.viewer, meter or Meter())
         return taken
+
+    async def pull(self, scope: Scope, *, meter: Meter | None = None) -> Taken:
+        """By Names and Roles."""
+        need = self.members(scope)
+        [offer] = await self.nrps.offers([need], self.viewer, self.twin.clock.now())
+        [taken] = await self.nrps.fill(offer, [need], self.viewer, meter or Meter())
+        return taken
+
+    def members(self, scope: Scope) -> Need:
+        return self.need(
+            scope,
+            states=frozenset({EnrollmentState.ACTIVE}),
+            groups=frozenset({FieldGroup.NAME}),
+            subject=Subject.MEMBERS,
+        )
 
     @property
     def viewer(self) -> Viewer:

@@ -1,0 +1,283 @@
+"""Names and Roles as a source: who is active in a course, pulled whole over LTI from where the course was launched.
+
+It tells members, never enrollments: no sections, one entry a person. Canvas's pages are numbered slices, made anew for each,
+so a change between two can skip somebody: whoever is missing from several pages is looked for in a second pull.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from urllib.parse import urlencode, urlsplit
+
+from gateway.batch import UNTOLD, Batch, Taken
+from gateway.canvas.client import Call, Canvas, Meter
+from gateway.canvas.members import LONGEST_PAGE, MEDIA_TYPE, Roster
+from gateway.canvas.service_tokens import NRPS, ServiceTokens
+from gateway.errors import AddressRefused, SourceRefused
+from gateway.http.addresses import origin
+from gateway.identity import Trust
+from gateway.merge import Reading
+from gateway.planner import Need, Offer, ScopeKind, Subject
+from gateway.prices import Endpoint, PriceBook, pages
+from gateway.store import institutions, lti_contexts, memberships, taking
+from gateway.store.lti_contexts import LaunchedFrom
+from gateway.store.memberships import Guard
+from gateway.uow import Database
+from gateway.viewer import Viewer
+from models.roster import EnrollmentState, FieldGroup, GapReason, Source
+
+_ACTIVE = frozenset({EnrollmentState.ACTIVE})
+_AT_FIRST = frozenset({FieldGroup.NAME, FieldGroup.CONTACT})
+
+
+class Registration(Protocol):
+    """Us on a platform (`gateway.lti.platforms.Registration`)."""
+
+    @property
+    def client_id(self) -> str: ...
+
+    @property
+    def token_url(self) -> str: ...
+
+    @property
+    def scope(self) -> str:
+        """What a `sub` is unique in."""
+
+
+Registered = Callable[[str, str], Awaitable[Registration | None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Service:
+    """The roster of one course. `of_canvas`: Canvas serves it, by its rules."""
+
+    url: str
+    context_id: str
+    registration: Registration
+    of_canvas: bool
+    shard: int
+
+    def asked(self, *, with_message: bool) -> str:
+        query = {"limit": str(LONGEST_PAGE)}
+        if with_message:
+            query["rlid"] = self.context_id
+        joined = "&" if urlsplit(self.url).query else "?"
+        return f"{self.url}{joined}{urlencode(query)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platforms:
+    """How the platforms of an institution are asked: `registered` finds us by issuer and client id.
+
+    `hosts`: origins that may serve rosters beside the platform's own.
+    """
+
+    service: Canvas
+    tokens: ServiceTokens
+    registered: Registered
+    hosts: Collection[str] = ()
+
+
+class NrpsSource:
+    """Of one institution."""
+
+    source = Source.NRPS
+
+    def __init__(
+        self,
+        *,
+        institution_id: int,
+        database: Database,
+        platforms: Platforms,
+        prices: PriceBook,
+        clock: Callable[[], datetime],
+        trust: Trust = Trust(),  # noqa: B008  frozen
+        guard: Guard = Guard(),  # noqa: B008  frozen
+    ) -> None:
+        self._institution_id = institution_id
+        self._database = database
+        self._platforms = platforms
+        self._prices = prices
+        self._clock = clock
+        self._trust = trust
+        self._guard = guard
+        self._without_canvas_ids: set[str] = set()
+
+    async def offers(self, needs: Sequence[Need], viewer: Viewer, now: datetime) -> list[Offer]:  # noqa: ARG002  a source's shape
+        courses = {need.scope.id for need in needs if need.scope.kind is ScopeKind.COURSE}
+        launched = await lti_contexts.of_courses(self._database, self._institution_id, courses)
+        rows = await memberships.expected(self._database, self._institution_id, launched)
+        shown = await memberships.groups_shown(self._database, self._institution_id, launched)
+        page = self._prices.expected(Endpoint.MEMBER_PAGE)
+        found = []
+        for place, need in enumerate(needs):
+            course = need.scope.id
+            if need.scope.kind is not ScopeKind.COURSE or course not in launched:
+                continue
+            found.append(
+                Offer(
+                    source=self.source,
+                    needs=frozenset({place}),
+                    subjects=frozenset({Subject.MEMBERS}),
+                    groups=shown.get(course, shown.get(0, _AT_FIRST)),
+                    states=_ACTIVE,
+                    as_of=now,
+                    price=page.price(pages(Endpoint.MEMBER_PAGE, rows.get(course))),
+                    obstacle=await self._obstacle(launched[course]),
+                    obstacle_kind=GapReason.NOT_PERMITTED,
+                )
+            )
+        return found
+
+    async def _obstacle(self, launched: LaunchedFrom) -> str | None:
+        registration = await self._platforms.registered(launched.issuer, launched.client_id)
+        if registration is None:
+            return "the platform that launched it is not configured any more"
+        institution = await institutions.by_id(self._database, self._institution_id)
+        canvas_url = institution.canvas_url if institution else None
+        if not self._may_ask(launched.memberships_url, registration, canvas_url):
+            host = urlsplit(launched.memberships_url).netloc
+            return f"its roster is served by {host}, which is not among nrps_hosts"
+        return None
+
+    def _may_ask(self, url: str, registration: Registration, canvas_url: str | None) -> bool:
+        """Our token goes to the platform's own hosts alone, wherever a launch may point."""
+        trusted = [
+            registration.token_url,
+            *self._platforms.hosts,
+            *([canvas_url] if canvas_url else []),
+        ]
+        try:
+            return origin(url) in {origin(one) for one in trusted}
+        except AddressRefused:
+            return False
+
+    async def fill(
+        self,
+        offer: Offer,
+        needs: Sequence[Need],
+        viewer: Viewer,  # noqa: ARG002  a source's shape
+        meter: Meter,
+        *,
+        background: bool = False,
+    ) -> Sequence[Taken]:
+        taken = []
+        for place in sorted(offer.needs):
+            batch = await self._read(needs[place], meter, background=background)
+            taken.append(
+                await taking.take(
+                    self._database, batch, now=self._clock(), trust=self._trust, guard=self._guard
+                )
+            )
+        return taken
+
+    async def _found(self, course: int) -> _Service:
+        ids = (self._database, self._institution_id)
+        launched = (await lti_contexts.of_courses(*ids, [course])).get(course)
+        institution = await institutions.by_id(*ids)
+        if launched is None or institution is None:
+            raise SourceRefused(
+                "nobody has launched this course, so its roster's address is not known"
+            )
+        if (obstacle := await self._obstacle(launched)) is not None:
+            raise SourceRefused(obstacle)
+        registration = await self._platforms.registered(launched.issuer, launched.client_id)
+        if registration is None:
+            raise SourceRefused("the platform that launched it is not configured any more")
+        url, canvas_url = launched.memberships_url, institution.canvas_url
+        return _Service(
+            url=url,
+            context_id=launched.context_id,
+            registration=registration,
+            of_canvas=canvas_url is not None and origin(url) == origin(canvas_url),
+            shard=institution.shard,
+        )
+
+    async def _read(self, need: Need, meter: Meter, *, background: bool) -> Batch:
+        service = await self._found(need.scope.id)
+        call = Call(
+            credential=self._platforms.tokens.credential(service.registration, NRPS),
+            meter=meter,
+            background=background,
+        )
+        began = self._clock()
+        spent = (meter.requests, meter.quota)
+        roster = await self._pulled(service, need.scope.id, call)
+        ended = self._clock()
+        return Batch(
+            institution_id=self._institution_id,
+            source=self.source,
+            reading=Reading.NRPS,
+            authority="platform",
+            began_at=began,
+            ended_at=ended,
+            scope=need.scope,
+            subject=Subject.MEMBERS,
+            groups=_groups(roster),
+            states=_ACTIVE,
+            whole=True,
+            full=True,
+            people=tuple(roster.people.values()),
+            memberships=tuple(roster.memberships.values()),
+            requests=meter.requests - spent[0],
+            quota=meter.quota - spent[1],
+        )
+
+    async def _pulled(self, service: _Service, course: int, call: Call) -> Roster:
+        """With custom fields where they may say whom an unknown `sub` is: they cost Canvas several times as much."""
+        roster = await self._pull(service, call, with_message=False)
+        if service.of_canvas and service.registration.scope not in self._without_canvas_ids:
+            known = await memberships.known_subs(
+                self._database,
+                self._institution_id,
+                roster.people,
+                scope=service.registration.scope,
+            )
+            if not known.issuperset(roster.people):
+                roster = await self._pull(service, call, with_message=True)
+                if not any(person.canvas_id for person in roster.people.values()):
+                    self._without_canvas_ids.add(service.registration.scope)
+        if roster.pages > 1 and await self._misses_somebody(service, course, roster):
+            again = await self._pull(service, call, with_message=False)
+            again.people.update(roster.people)
+            again.memberships.update(roster.memberships)
+            return again
+        return roster
+
+    async def _misses_somebody(self, service: _Service, course: int, roster: Roster) -> bool:
+        known = await memberships.nameable(
+            self._database, self._institution_id, course, scope=service.registration.scope
+        )
+        named = {alias.value for person in roster.people.values() for alias in person.aliases}
+        return any(not names & named for names in known.values())
+
+    async def _pull(self, service: _Service, call: Call, *, with_message: bool) -> Roster:
+        roster = Roster(scope=service.registration.scope, shard=service.shard)
+        began, spent = self._clock(), (call.meter.requests, call.meter.quota)
+        pulled = self._platforms.service.containers(
+            call,
+            service.asked(with_message=with_message),
+            MEDIA_TYPE,
+            names_its_pages=service.of_canvas,
+        )
+        async for container in pulled:
+            roster.add(container)
+        self._prices.teach(
+            Endpoint.MEMBER_PAGE_WITH_MESSAGE if with_message else Endpoint.MEMBER_PAGE,
+            quota=call.meter.quota - spent[1],
+            seconds=(self._clock() - began).total_seconds(),
+            calls=call.meter.requests - spent[0],
+        )
+        return roster
+
+
+def _groups(roster: Roster) -> frozenset[FieldGroup]:
+    """What the privacy level let through; of nobody, what it may let through at most."""
+    people = roster.people.values()
+    shown: Mapping[FieldGroup, bool] = {
+        FieldGroup.NAME: any(person.name is not UNTOLD for person in people),
+        FieldGroup.CONTACT: any(person.email is not UNTOLD for person in people),
+        FieldGroup.LOGIN: any(person.login_id is not UNTOLD for person in people),
+    }
+    return frozenset(group for group, told in shown.items() if told) if people else _AT_FIRST
