@@ -21,9 +21,13 @@ T = TypeVar("T")
 
 
 class Context(Protocol):
-    """What every resolver is handed; `operation` is filled in here."""
+    """What every resolver is handed; `operation` is filled in here. `extensions` and `headers` go with the answer."""
 
     operation: Operation | None
+
+    def extensions(self) -> Mapping[str, object]: ...
+
+    def headers(self) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class Operations:
             began = result.data is not None or any(one.path for one in result.errors or ())
         except TimeoutError:
             result, began = ExecutionResult(data=None, errors=[self._too_slow()]), True
-        self._finish(operation, result)
+        self._finish(operation, result, context)
         self._count(operation, result)
         self._metrics.operation_seconds.labels(operation.kind).observe(perf_counter() - began_at)
         return Outcome(result, began)
@@ -89,7 +93,7 @@ class Operations:
             yield (await self.execute(operation, context)).result
             return
         context.operation = operation
-        source = await self._schema.stream(
+        source = await self._schema.subscribe(
             operation.document.text,
             variable_values=operation.variables,
             context_value=context,
@@ -100,12 +104,13 @@ class Operations:
         with self._metrics.streams.track_inprogress():
             async with aclosing(results):
                 async for result in results:
-                    self._finish(operation, result)
+                    self._finish(operation, result, context)
                     yield result
         self._count(operation, result)
 
-    def _finish(self, operation: Operation, result: ExecutionResult) -> None:
-        result.extensions = {"cost": operation.cost, **(result.extensions or {})}
+    def _finish(self, operation: Operation, result: ExecutionResult, context: Context) -> None:
+        told = {"cost": operation.cost, **context.extensions()}
+        result.extensions = {**told, **(result.extensions or {})}
         if result.errors:
             result.errors = masking.public(result.errors)
 
