@@ -147,7 +147,9 @@ def _shows(cover: Cover, states: Collection[EnrollmentState]) -> bool:
 
 
 def _groups(cover: Cover) -> frozenset[FieldGroup]:
-    return frozenset(FieldGroup(word) for word in cover.groups or FieldGroup)
+    """No word means all of a record's fields, but of a membership list that privacy let nothing through."""
+    told = cover.groups or (() if cover.source is Source.NRPS else FieldGroup)
+    return frozenset(FieldGroup(word) for word in told)
 
 
 def _states(cover: Cover) -> frozenset[EnrollmentState]:
