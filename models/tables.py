@@ -210,10 +210,14 @@ class Identity(Model):
 
 
 # Two records that claim one identifier, or one that fits two people: a person decides.
+#
+# `person_id` claims the identifier, `other_person_id` has it. `resolution`: a word of `Resolution`; `done`: what that
+# did, as JSON, to be undone by.
 class IdentityConflict(Model):
     id = row_id()
     institution_id = fields.IntField()
     kind = fields.CharField(max_length=24)
+    scope = fields.CharField(max_length=255, default="")
     value = fields.CharField(max_length=512)
     person_id = fields.BigIntField(null=True)
     other_person_id = fields.BigIntField(null=True)
@@ -222,7 +226,9 @@ class IdentityConflict(Model):
     proposal = fields.TextField(null=True)
     found_at = fields.DatetimeField()
     resolved_at = fields.DatetimeField(null=True)
-    resolution = fields.TextField(null=True)
+    resolved_by_id = fields.BigIntField(null=True)
+    resolution = fields.CharField(max_length=16, null=True)
+    done = fields.TextField(null=True)
 
     class Meta:
         table = "identity_conflict"
@@ -402,6 +408,21 @@ class SetAside(Model):
         indexes = (Index(fields=("institution_id", "sync_run_id"), name="set_aside_run"),)
 
 
+# An answer that the same mutation with the same key gets again. `digest`: of the input.
+class MutationAnswer(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    caller = fields.CharField(max_length=64)
+    key = fields.CharField(max_length=255)
+    digest = fields.CharField(max_length=64)
+    answer = fields.TextField()
+    answered_at = fields.DatetimeField()
+
+    class Meta:
+        table = "mutation_answer"
+        unique_together = (("institution_id", "caller", "key"),)
+
+
 # A service's credential; only the SHA-256 of the secret is kept. `scopes` are joined by spaces.
 class ServiceToken(Model):
     id = row_id()
@@ -553,3 +574,108 @@ class SessionSecret(Model):
     class Meta:
         table = "session_secret"
         indexes = (Index(fields=("institution_id", "session_id"), name="session_secret_session"),)
+
+
+# What Canvas answered that a person may do, with its age.
+#
+# `scope_kind`: course or account, with our id in `scope_id`; root (the root account) and accounts (that it was asked
+# which ones they administer), with 0. `rights` are Canvas's names joined by spaces; `sections`: a JSON list of the Canvas
+# ids of the only sections that they see of a course, null where Canvas does not cut it.
+class PermissionAnswer(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    person_id = fields.BigIntField()
+    scope_kind = fields.CharField(max_length=16)
+    scope_id = fields.BigIntField()
+    rights = fields.TextField()
+    sections = fields.TextField(null=True)
+    asked_at = fields.DatetimeField()
+
+    class Meta:
+        table = "permission_answer"
+        unique_together = (("institution_id", "person_id", "scope_kind", "scope_id"),)
+
+
+# A connection to Canvas that a person is about to grant, found again by the state that comes back, once.
+#
+# `verifier_sealed`: of the PKCE challenge. `session_id`: the launched session that asked; another browser's is refused.
+class OauthRequest(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    person_id = fields.BigIntField()
+    session_id = fields.BigIntField()
+    state_digest = fields.CharField(max_length=64, unique=True)
+    verifier_sealed = fields.TextField()
+    scopes = fields.TextField()
+    return_to = fields.CharField(max_length=1024, null=True)
+    expires_at = fields.DatetimeField()
+
+    class Meta:
+        table = "oauth_request"
+        indexes = (Index(fields=("expires_at",), name="oauth_request_expiry"),)
+
+
+# A person's own Canvas token. `version` counts its values: whoever renews one says which they saw.
+#
+# `scopes`: what was asked for when it was granted. `broken_at`: since when Canvas does not take it, and `broken_why`.
+class CanvasToken(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    person_id = fields.BigIntField()
+    client_id = fields.CharField(max_length=255)
+    version = fields.IntField(default=1)
+    access_sealed = fields.TextField()
+    refresh_sealed = fields.TextField(null=True)
+    scopes = fields.TextField()
+    expires_at = fields.DatetimeField(null=True)
+    granted_at = fields.DatetimeField()
+    renewed_at = fields.DatetimeField(null=True)
+    broken_at = fields.DatetimeField(null=True)
+    broken_why = fields.TextField(null=True)
+
+    class Meta:
+        table = "canvas_token"
+        unique_together = (("institution_id", "person_id"),)
+
+
+# The key of the pseudonyms by which one client knows people; `client` is the name of its service token.
+class PseudonymKey(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    client = fields.CharField(max_length=255)
+    sealed = fields.TextField()
+    made_at = fields.DatetimeField()
+
+    class Meta:
+        table = "pseudonym_key"
+        unique_together = (("institution_id", "client"),)
+
+
+# Who read whose data. On SQLite these rows stand in a file of their own (`gateway.store.access_log`).
+#
+# `credential`: service or session, with its id in `credential_id`. `person_id`: who asked, or for whom the service did;
+# `real_user`: the Canvas id of whoever acted as them. `subject_kind`: User or Course (of a list of its people), with our
+# id in `subject_id`, 0 for the institution's. `shown`: the fields of the graph, joined by spaces.
+class AccessRecord(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    at = fields.DatetimeField()
+    credential = fields.CharField(max_length=16)
+    credential_id = fields.BigIntField()
+    person_id = fields.BigIntField(null=True)
+    real_user = fields.CharField(max_length=64, null=True)
+    subject_kind = fields.CharField(max_length=16)
+    subject_id = fields.BigIntField()
+    people = fields.IntField()
+    shown = fields.TextField()
+    request_id = fields.CharField(max_length=64, null=True)
+
+    class Meta:
+        table = "access_record"
+        indexes = (
+            Index(
+                fields=("institution_id", "subject_kind", "subject_id", "at"),
+                name="access_record_subject",
+            ),
+            Index(fields=("institution_id", "at"), name="access_record_time"),
+        )
