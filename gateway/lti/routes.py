@@ -148,7 +148,11 @@ def routes(for_browsers: Sequence[Middleware]) -> list[BaseRoute]:
         ("/session/end", handing_on.end),
     )
     return [
-        *(Route(path, e, methods=["POST"], middleware=for_browsers) for path, e in sessions),
+        # OPTIONS too: a route refuses other methods before its middleware could answer a preflight
+        *(
+            Route(path, endpoint, methods=["POST", "OPTIONS"], middleware=for_browsers)
+            for path, endpoint in sessions
+        ),
         *_LTI,
     ]
 

@@ -1,0 +1,183 @@
+"""A twin that plays the platform, a gateway that it launches, and the frontend of a host product, each on another site."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from gateway.app import create_app, now, roster_graph
+from gateway.config_file import CredentialUrl, Secret
+from gateway.demo import write_report
+from gateway.settings import Host, Institution, Lti11, Lti13, Server, Settings, UnmatchedLaunch
+from gateway.store import institutions, schema
+from gateway.sync.importer import import_report
+from gateway.uow import Database
+from tests.acceptance.conftest import in_a_thread
+from tests.twin.browser import Form, posted_form
+from tests.twin.serving import listening, served
+from twin.app import create_twin
+from twin.cast import Cast
+from twin.options import Options
+
+SMALL: dict[str, Any] = {"courses": 12, "users": 80, "big": 30, "min_open_seconds": 0.0}
+
+# What a product's frontend does with a launch: the code for a token, the token for the class.
+_NOTEBOOK = """<!doctype html><title>Notebook</title><h1>Notebook</h1><ul></ul><script>
+const gateway = "GATEWAY";
+const json = {"content-type": "application/json"};
+const code = new URLSearchParams(location.search).get("code");
+show().catch((error) => { document.querySelector("h1").textContent = `${error}`; });
+async function show() {
+  const exchanged = await fetch(`${gateway}/session/exchange`, {method: "POST", headers: json, body: JSON.stringify({code})});
+  const {token, viewer} = await exchanged.json();
+  const query = `query Class($course: ID!) {
+    viewer { user { name } }
+    course(by: {id: $course}) { name members(first: 100) { nodes { user { name } types } } }
+  }`;
+  const variables = {course: viewer.course.id};
+  const asked = await fetch(`${gateway}/graphql`, {
+    method: "POST", headers: {...json, authorization: `Bearer ${token}`}, body: JSON.stringify({query, variables})
+  });
+  const {data, errors} = await asked.json();
+  if (errors) throw new Error(JSON.stringify(errors));
+  document.querySelector("h1").textContent = `${data.viewer.user.name} in ${data.course.name}`;
+  for (const {user, types} of data.course.members.nodes) {
+    const item = document.createElement("li");
+    item.textContent = `${user.name} (${types.join(", ")})`;
+    document.querySelector("ul").append(item);
+  }
+}
+</script>"""
+
+
+@dataclass
+class Launching:
+    """`twin_url`, `gateway_url` and `notebook_url` are three sites to a browser."""
+
+    twin: Starlette
+    twin_url: str
+    gateway_url: str
+    notebook_url: str
+
+    @property
+    def cast(self) -> Cast:
+        cast: Cast = self.twin.state.cast
+        return cast
+
+
+def configured(
+    twin: Starlette,
+    *,
+    database_url: str,
+    gateway_url: str,
+    twin_url: str,
+    notebook_url: str | None = None,
+    **changes: Any,
+) -> Settings:
+    """The gateway's settings for the twin's school."""
+    options: Options = twin.state.options
+    fields: dict[str, Any] = {
+        "slug": "demo",
+        "canvas_url": twin_url,
+        "unmatched_launch": UnmatchedLaunch.CREATE,
+        "lti13": (
+            Lti13(
+                issuer=options.lti_issuer,
+                client_id="10000000000002",
+                deployment_ids=(twin.state.lti.tools[1].deployment_id,),
+                auth_url=f"{twin_url}/api/lti/authorize_redirect",
+                token_url=f"{twin_url}/login/oauth2/token",
+                jwks_url=f"{twin_url}/api/lti/security/jwks",
+            ),
+        ),
+        "lti11": (
+            Lti11(consumer_key=options.lti11_consumer_key, secret=Secret(options.lti11_secret)),
+        ),
+    }
+    notebook = (
+        Host(name="notebook", launch_url=f"{notebook_url}/launch", origins=(notebook_url,))
+        if notebook_url
+        else None
+    )
+    return Settings(
+        server=Server(
+            public_url=gateway_url,
+            database_url=CredentialUrl(database_url),
+            secret_key=(Secret("not so secret"),),
+        ),
+        institutions=(Institution(**fields | changes),),
+        hosts=(notebook,) if notebook else (),
+    )
+
+
+@contextmanager
+def launching(
+    folder: Path, *, with_notebook: bool = False, with_report: bool = False, **changes: Any
+) -> Iterator[Launching]:
+    """All three at work. `with_report`: the school's report was loaded before. `changes`: of the institution."""
+    with listening() as for_twin, listening() as for_gateway, listening() as for_notebook:
+        twin_url = f"http://127.0.0.1:{_port(for_twin)}"
+        gateway_url = f"http://localhost:{_port(for_gateway)}"
+        notebook_url = f"http://notebook.localhost:{_port(for_notebook)}"
+        twin = create_twin(Options(**SMALL, public_url=twin_url, tool_url=gateway_url))
+        settings = configured(
+            twin,
+            database_url=f"sqlite://{folder / 'roster.db'}",
+            gateway_url=gateway_url,
+            twin_url=twin_url,
+            notebook_url=notebook_url if with_notebook else None,
+            **changes,
+        )
+        if with_report:
+            in_a_thread(_import(settings, twin, folder / "provisioning.zip"))
+        gateway = create_app(settings, make_graph=roster_graph)
+        notebook = Starlette(routes=[Route("/launch", _notebook_of(gateway_url))])
+        with (
+            served(twin, for_twin),
+            served(gateway, for_gateway),
+            served(notebook, for_notebook),
+        ):
+            yield Launching(twin, twin_url, gateway_url, notebook_url)
+
+
+async def _import(settings: Settings, twin: Starlette, report: Path) -> None:
+    write_report(report, twin.state.school)
+    [school] = settings.institutions
+    async with Database.open(settings.server.database_url) as database:
+        await schema.migrate(database)
+        demo = await institutions.ensure(database, slug=school.slug, canvas_url=school.canvas_url)
+        await import_report(database, demo, report, clock=now)
+
+
+def _notebook_of(gateway_url: str) -> Any:
+    async def page(_request: Request) -> Response:
+        return HTMLResponse(_NOTEBOOK.replace("GATEWAY", gateway_url))
+
+    return page
+
+
+def _port(listener: socket.socket) -> int:
+    port: int = listener.getsockname()[1]
+    return port
+
+
+def opened(world: Launching, browser: httpx.Client, person: str, place: str, tool: int) -> Form:
+    """The form with which the twin's page opens the tool for somebody of the cast."""
+    cast = world.cast
+    context = cast.courses.get(place) or cast.accounts[place]
+    kind = "course" if place in cast.courses else "account"
+    page = browser.post(
+        f"{world.twin_url}/twin/launches",
+        data={"launch": f"{cast.people[person].id}:{kind}_{context.id}", "tool": str(tool)},
+        follow_redirects=True,
+    )
+    assert page.status_code == 200, page.text
+    return posted_form(page.text)

@@ -1,0 +1,143 @@
+"""A real browser is launched in a frame: platform, tool and product on three sites, with and without cookies for frames."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import (
+    BrowserContext,
+    FrameLocator,
+    Page,
+    Playwright,
+    expect,
+    sync_playwright,
+)
+
+from tests.acceptance.launching import Launching, launching, opened
+from tests.twin.browser import posted_form
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+BLOCK_IN_FRAMES = {"profile": {"cookie_controls_mode": 1}}
+# As browsers without partitioned cookies do in a frame: the tool's site keeps none at all.
+NONE_FOR_THE_TOOL = {
+    "profile": {
+        "cookie_controls_mode": 1,
+        "content_settings": {"exceptions": {"cookies": {"http://localhost,*": {"setting": 2}}}},
+    }
+}
+COOKIES = {
+    "with cookies": {},
+    "third-party cookies blocked": BLOCK_IN_FRAMES,
+    "no cookies for the tool": NONE_FOR_THE_TOOL,
+}
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    expect.set_options(timeout=20_000)
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        pytest.skip("no Chromium: install it (Debian: apt-get install chromium)")
+    return found
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, playwright: Playwright) -> Iterator[Launching]:
+    """Playwright first: what it runs in the main thread would else be in the way of the servers' loops."""
+    folder = tmp_path_factory.mktemp("launching")
+    with launching(folder, with_notebook=True, with_report=True) as made:
+        yield made
+
+
+Open = Callable[[dict[str, Any]], BrowserContext]
+
+
+@pytest.fixture
+def open_browser(playwright: Playwright, chromium: str, tmp_path: Path) -> Iterator[Open]:
+    """A browser with these preferences."""
+    opened: list[BrowserContext] = []
+
+    def open_one(preferences: dict[str, Any]) -> BrowserContext:
+        profile = tmp_path / "profile"
+        (profile / "Default").mkdir(parents=True)
+        (profile / "Default" / "Preferences").write_text(json.dumps(preferences))
+        context = playwright.chromium.launch_persistent_context(
+            profile, executable_path=chromium, args=FLAGS
+        )
+        opened.append(context)
+        return context
+
+    yield open_one
+    for context in opened:
+        context.close()
+
+
+@contextmanager
+def launched(
+    world: Launching, context: BrowserContext, person: str, course: str, tool: int
+) -> Iterator[tuple[Page, FrameLocator]]:
+    """The twin's launches page, a click on the course, and the tool's frame."""
+    page = context.new_page()
+    user, place = world.cast.people[person], world.cast.courses[course]
+    page.goto(f"{world.twin_url}/twin/launches?person={user.id}")
+    page.select_option("select[name=tool]", str(tool))
+    page.locator(f"button[value='{user.id}:course_{place.id}']").click()
+    yield page, page.frame_locator("iframe[name=tool_content]")
+    page.close()
+
+
+@pytest.mark.parametrize("tool", [1, 2], ids=["1.3", "1.1"])
+@pytest.mark.parametrize("preferences", COOKIES.values(), ids=COOKIES)
+def test_a_teachers_class_is_on_the_screen_of_the_product(
+    world: Launching, open_browser: Open, preferences: dict[str, Any], tool: int
+) -> None:
+    context = open_browser(preferences)
+
+    with launched(world, context, "teacher", "demo", tool) as (page, frame):
+        teacher, course = world.cast.people["teacher"], world.cast.courses["demo"]
+        expect(frame.locator("h1")).to_have_text(f"{teacher.name} in {course.name}")
+        expect(frame.get_by_text(f"{world.cast.people['student'].name} (")).to_be_visible()
+        assert frame.locator("li").count() > 5
+        kept = {cookie["name"] for cookie in context.cookies(world.gateway_url)}
+        if preferences is NONE_FOR_THE_TOOL:
+            assert not kept
+        else:
+            assert "__Host-roster_session" in kept
+        assert page.url.startswith(world.twin_url)
+
+
+@pytest.mark.parametrize("preferences", COOKIES.values(), ids=COOKIES)
+def test_a_victims_browser_is_not_logged_in_as_somebody_else(
+    world: Launching, open_browser: Open, preferences: dict[str, Any]
+) -> None:
+    """A launch that its attacker began, posted by a page that the victim opened."""
+    with httpx.Client() as attacker:
+        form = opened(world, attacker, "student", "demo", 1)
+        page = attacker.post(form.action, data=form.fields).text
+        [url] = re.findall(r"data-next='([^']*)'", page)
+        posted = posted_form(attacker.get(unescape(url), follow_redirects=True).text)
+    fields = "".join(f'<input name="{n}" value="{v}">' for n, v in posted.fields.items())
+    context = open_browser(preferences)
+    victim = context.new_page()
+
+    victim.goto(world.notebook_url)
+    victim.set_content(f'<form method="post" action="{posted.action}">{fields}</form>')
+    victim.evaluate("document.forms[0].submit()")
+
+    expect(victim.locator("pre")).to_contain_text("browser ·")
+    assert not [c for c in context.cookies() if "roster_session" in c.get("name", "")]
