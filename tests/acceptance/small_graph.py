@@ -31,6 +31,12 @@ class SmallContext:
     database: Database
     operation: Operation | None = None
 
+    def extensions(self) -> dict[str, object]:
+        return {}
+
+    def headers(self) -> dict[str, str]:
+        return {}
+
 
 Info = strawberry.Info[SmallContext, None]
 

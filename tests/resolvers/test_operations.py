@@ -91,6 +91,12 @@ class Context:
     source: Source
     operation: Operation | None = None
 
+    def extensions(self) -> dict[str, object]:
+        return {}
+
+    def headers(self) -> dict[str, str]:
+        return {}
+
 
 @strawberry.type
 class Query:
