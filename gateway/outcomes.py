@@ -108,9 +108,15 @@ class Outcome:
             return None
         return Gap(reason=self.answer.gap, message=self.answer.gap_message or "")
 
+    def age(self, now: datetime) -> timedelta | None:
+        """Of what the answer rests on; None where nothing met the need."""
+        if self.by is None or self.by.as_of is None:
+            return None
+        return max(now - self.by.as_of, timedelta(0))
+
     def is_stale(self, now: datetime) -> bool:
-        by = self.by
-        return by is not None and by.as_of is not None and now - by.as_of > self.need.max_age
+        age = self.age(now)
+        return age is not None and age > self.need.max_age
 
     def wants_refresh(self, now: datetime) -> bool:
         """Whether it was answered from what is older than asked for, and somebody may be asked for more."""

@@ -115,6 +115,11 @@ class Reads:
             for need, answer in zip(needs, answers, strict=True)
         ]
 
+    def has_upstream(self, institution_id: int) -> bool:
+        """Whether anybody but the store can be asked."""
+        connected = self._connected.get(institution_id)
+        return connected is not None and bool(connected.upstream)
+
     def health(self, institution_id: int) -> dict[Source, SourceHealth]:
         """How each source that is connected has been doing, as this process knows it."""
         connected = self._connected.get(institution_id)

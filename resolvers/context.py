@@ -1,5 +1,6 @@
 """What every resolver of one operation is handed."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,28 +11,46 @@ from strawberry.dataloader import DataLoader
 
 from gateway import shield
 from gateway.feed import Feed
+from gateway.outcomes import Asking, Outcome, Spending
+from gateway.planner import Need
 from gateway.readpath.connections import Connections
+from gateway.readpath.provenance import Wanted
 from gateway.readpath.registry import Reader
+from gateway.reads import Reads
 from gateway.viewer import Scope, Viewer
+from resolvers import freshness, plans
 from resolvers.documents import Operation
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+_FOR_READS = 0.8  # of an operation's time
+
 Batch = Callable[[Sequence[K]], Coroutine[Any, Any, Sequence[V]]]
 
 
 @dataclass(kw_only=True)
 class Context:
-    """One operation: who asks, when, and what it has begun to load."""
+    """One operation: who asks, when, and what it has begun to load.
+
+    `requested`: how fresh by the request's headers; `explains`: every plan is told in `extensions`; `longest`: how long
+    the operation may take.
+    """
 
     viewer: Viewer
     connections: Connections
     feed: Feed
     clock: Callable[[], datetime]
     default_max_age: timedelta | None = None
+    requested: Wanted = field(default_factory=Wanted)
+    reads: Reads | None = None
+    longest: timedelta = timedelta(seconds=20)
+    explains: bool = False
     operation: Operation | None = None
     reader: Reader = field(init=False)
     _loaders: dict[Hashable, DataLoader[Any, Any]] = field(init=False)
+    _spending: Spending = field(init=False)
+    _outcomes: list[Outcome] = field(init=False)
 
     def __post_init__(self) -> None:
         self.renew()
@@ -39,6 +58,8 @@ class Context:
     def renew(self) -> None:
         """Begin anew: each event of a subscription is read for itself."""
         self._loaders = {}
+        self._spending = Spending()
+        self._outcomes = []
         self.reader = Reader(
             institution_id=self.viewer.institution_id,
             shard=self.viewer.shard,
@@ -58,6 +79,42 @@ class Context:
             loader = self._loaders[name] = DataLoader(load_fn=batch)
         value: V = await shield.load(loader, key)
         return value
+
+    @property
+    def has_upstream(self) -> bool:
+        """Whether anybody but the store can be asked."""
+        return self.reads is not None and self.reads.has_upstream(self.viewer.institution_id)
+
+    def asking(self) -> Asking:
+        return Asking(viewer=self.viewer, now=self.reader.now, spending=self._spending)
+
+    def patience(self) -> timedelta:
+        """How long a read may still take, so that time is left to show what is known."""
+        return max(self.longest * _FOR_READS - (self.clock() - self.reader.now), timedelta(0))
+
+    async def ensure(self, needs: Sequence[Need], *, explained: bool) -> Sequence[Outcome]:
+        """How the needs were met; all fields of one level are planned together. Empty where nothing can be read."""
+        reads = self.reads
+        if reads is None:
+            return ()
+
+        async def batch(asked: Sequence[tuple[Need, bool]]) -> Sequence[Outcome]:
+            level = list(dict.fromkeys(need for need, _ in asked))
+            everybody = self.explains or any(explained for _, explained in asked)
+            outcomes = await reads.ensure(level, self.asking(), explained=everybody)
+            self._outcomes += outcomes
+            found = dict(zip(level, outcomes, strict=True))
+            return [found[need] for need, _ in asked]
+
+        loads = (self.load("needs", (need, explained), batch) for need in needs)
+        return await asyncio.gather(*loads)
+
+    def extensions(self) -> dict[str, object]:
+        return {"plan": [plans.as_json(one) for one in self._outcomes]} if self.explains else {}
+
+    def headers(self) -> dict[str, str]:
+        """What the answer's headers say of its age."""
+        return freshness.of_answer(self._outcomes, self.reader.now)
 
     async def change_cursor(self) -> str:
         """The feed's end when this operation first asked; read before the rows, so that nothing is missed."""

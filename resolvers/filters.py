@@ -91,11 +91,14 @@ async def changes(context: Context, asked: inputs.ChangeFilter | None) -> feed.C
 
 
 def freshness(context: Context, asked: inputs.Freshness | None) -> Wanted:
-    if asked is None:
-        return Wanted(max_age=context.default_max_age)
+    """The field's arguments, else the request's header, else the institution's default."""
+    given = inputs.Freshness() if asked is None else asked
+    header = context.requested
+    ages = (given.max_age, header.max_age, context.default_max_age)
     return Wanted(
-        max_age=context.default_max_age if asked.max_age is None else asked.max_age,
-        sources=frozenset(asked.sources or ()),
+        max_age=next((age for age in ages if age is not None), None),
+        allow_stale=header.allow_stale if given.allow_stale is None else given.allow_stale,
+        sources=header.sources if given.sources is None else frozenset(given.sources),
     )
 
 

@@ -51,7 +51,9 @@ class Connection:
             for name, value in self.connection_params.items()
             if isinstance(value, str) and name.lower() in _CREDENTIALS
         }
-        return {**self.headers, **sent}
+        # A browser sends `cache-control: no-cache` with every handshake; that is about the handshake alone.
+        handshake = {name: value for name, value in self.headers.items() if name != "cache-control"}
+        return {**handshake, **sent}
 
 
 class TransportHandler(BaseGraphQLTransportWSHandler[Connection, None]):
@@ -134,7 +136,7 @@ class Endpoint(GraphQL[Connection, None]):
             return responses.EventStream(self._operations.stream(operation, context, revoked))
         outcome = await self._operations.execute(operation, context)
         if outcome.began:
-            return responses.answer(accept, outcome.result)
+            return responses.answer(accept, outcome.result, headers=context.headers())
         return responses.refusal(accept, outcome.result.errors or (), cost=operation.cost)
 
     async def stream(

@@ -1,7 +1,7 @@
 """The lists of the graph: each field says what it lists, and all its parents are read at once."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import strawberry
@@ -13,7 +13,8 @@ from gateway.readpath.ledger import Parent
 from gateway.readpath.levels import Level, Listing
 from gateway.readpath.paging import Direction, Order, Window, list_key
 from gateway.readpath.registry import TABLES, Row
-from resolvers import filters, inputs
+from models.roster import FieldGroup
+from resolvers import filters, inputs, needs
 from resolvers.context import Context, Info
 from resolvers.selection import Selection
 
@@ -73,17 +74,33 @@ async def connection(
 
     async def batch(parents: Sequence[Parent]) -> Sequence[Row]:
         question = await _question(info, type_name, column, asked)
-        return await answers.connections_of(context.connections, context.reader, question, parents)
+        listing = question.level.listing
+        by_name = listing.order.name == "USER_NAME"
+        groups = needs.groups_of(context, type_name, listing.shape, by_name=by_name)
+        return await answered(context, question, parents, groups)
 
     name = (type_name, column, *(id(node) for node in nodes))
     return await context.load(name, parent, batch)
+
+
+async def answered(
+    context: Context,
+    question: Question,
+    parents: Sequence[Parent],
+    groups: frozenset[FieldGroup],
+) -> Sequence[Row]:
+    """The connection of each parent, once what is kept of it is fresh enough."""
+    outcomes = await needs.met(context, question, parents, groups)
+    if "changeCursor" in question.parts.provenance:
+        question = replace(question, change_cursor=await context.change_cursor())
+    rows = await answers.connections_of(context.connections, context.reader, question, parents)
+    return needs.told(context, rows, outcomes, question.parts)
 
 
 async def _question(info: Info, type_name: str, column: str | None, asked: Asked) -> Question:
     context, raw = info.context, info._raw_info  # noqa: SLF001
     selection = Selection(raw, raw.field_nodes, f"{type_name}Connection")
     parts = parts_of(selection)
-    cursor = await context.change_cursor() if "changeCursor" in parts.provenance else None
     which = await asked.which(context)
     order = _order(context, type_name, asked)
     key = list_key(type_name, column, which, order.name, order.direction)
@@ -107,7 +124,6 @@ async def _question(info: Info, type_name: str, column: str | None, asked: Asked
         subject=type_name,
         parts=parts,
         wanted=filters.freshness(context, asked.freshness),
-        change_cursor=cursor,
     )
 
 

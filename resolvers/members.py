@@ -5,7 +5,7 @@ from typing import Any
 
 import strawberry
 
-from gateway.readpath import answers, counts, ledger, levels, provenance
+from gateway.readpath import counts, ledger, levels, provenance
 from gateway.readpath.answers import Question
 from gateway.readpath.filters import EnrollmentFilter
 from gateway.readpath.ledger import Parent
@@ -15,14 +15,15 @@ from gateway.readpath.paging import ORDERS, Order, Window, list_key
 from gateway.readpath.provenance import Evidence, Wanted
 from gateway.readpath.registry import ENROLLMENT, SECTION, USER, Row
 from gateway.readpath.sql import Shape
-from models.roster import MEMBER_STATES, Completeness
-from resolvers import filters
+from models.roster import MEMBER_STATES, Completeness, FieldGroup
+from resolvers import filters, needs
 from resolvers.context import Context, Info
 from resolvers.lists import (
     After,
     First,
     Fresh,
     WhichEnrollments,
+    answered,
     course_place,
     node_selection,
     parts_of,
@@ -44,7 +45,6 @@ async def members(
     async def batch(courses: Sequence[Parent]) -> Sequence[Row]:
         selection = Selection(info._raw_info, nodes, "MemberConnection")  # noqa: SLF001  as above
         parts = parts_of(selection)
-        cursor = await context.change_cursor() if "changeCursor" in parts.provenance else None
         meant = await filters.enrollments(context, which, states=MEMBER_STATES)
         order = _order(context)
         key = list_key("Member", meant, order.name)
@@ -65,9 +65,11 @@ async def members(
             subject="Member",
             parts=parts,
             wanted=filters.freshness(context, freshness),
-            change_cursor=cursor,
         )
-        return await answers.connections_of(context.connections, context.reader, question, courses)
+        groups = needs.groups_of(context, "Member", listing.shape, by_name=bool(order.name))
+        if "sections" in member:  # which memberships do not know
+            groups |= {FieldGroup.STANDING}
+        return await answered(context, question, courses, groups)
 
     name = ("members", *(id(node) for node in nodes))
     return await context.load(name, course_place(root), batch)
@@ -92,12 +94,14 @@ async def enrollment_counts(
     async def batch(courses: Sequence[Parent]) -> Sequence[Row]:
         selection = Selection(info._raw_info, nodes, "EnrollmentCounts")  # noqa: SLF001  as above
         parts = parts_of(selection)
-        cursor = await context.change_cursor() if "changeCursor" in parts.provenance else None
         meant = await filters.enrollments(context, which)
         wanted = filters.freshness(context, freshness)
+        outcomes = await needs.met_counts(context, courses, wanted, meant.meant, parts)
+        cursor = await context.change_cursor() if "changeCursor" in parts.provenance else None
         count = selection.below("counts", "EnrollmentCount")
         section = count.below("section", "Section").shape(SECTION) if "section" in count else None
-        return await _counted(context, meant, wanted, courses, section, cursor)
+        rows = await _counted(context, meant, wanted, courses, section, cursor)
+        return needs.told(context, rows, outcomes, parts)
 
     name = ("counts", *(id(node) for node in nodes))
     return await context.load(name, course_place(root), batch)

@@ -12,6 +12,31 @@ def described(text: str) -> Any:
     return strawberry.field(description=text)
 
 
+@strawberry.type(description="What one source could do for a read, and what became of it.")
+class Offer:
+    source: Source = described("Who offered.")
+    accepted: bool = described("Whether the answer rests on it.")
+    reason: str = described("Why it was chosen, or passed over.")
+    as_of: datetime | None = described(
+        "As of when its facts are, or would be; null: it has never read them."
+    )
+    requests: float = described("Expected calls to Canvas.")
+    quota: float = described("Expected units of Canvas's throttle.")
+    latency: timedelta = described("Expected time until the answer.")
+    actual_requests: int | None = described("Calls that it took; null: it was not carried out.")
+    actual_quota: float | None = described(
+        "Throttle units that it took; null: it was not carried out."
+    )
+
+
+@strawberry.type(
+    description="How a read was planned: every source that could be asked, and why one was."
+)
+class Plan:
+    chosen: Source | None = described("Whose offer the answer rests on; null: nobody's would do.")
+    offers: list[Offer] = described("All offers, the chosen one among them.")
+
+
 @strawberry.type(description="One of the sources whose rows are mixed in an answer.")
 class Origin:
     source: Source = described("Who vouches for these rows.")
@@ -45,6 +70,24 @@ class Provenance:
     change_cursor: str | None = described(
         "Follow `changes(after:)` from here and nothing that came after this answer is missed."
     )
+    plan: Plan = described(
+        "Which sources were weighed, and why the answer comes from the one it does. Worked out only when selected."
+    )
+
+
+@strawberry.type(
+    description="How a source of rosters stands now, as the process that answers knows it."
+)
+class SourceStatus:
+    source: Source = described("Which source.")
+    available: bool = described("Whether it would be asked now.")
+    reason: str | None = described("Why it would not be; null: it would.")
+    quota_remaining: float | None = described(
+        "Units left in the bucket of Canvas's throttle that its reads draw on; null: not known."
+    )
+    last_success_at: datetime | None = described("When it last answered as it should.")
+    last_error_at: datetime | None = described("When it last failed.")
+    last_error: str | None = described("How it last failed.")
 
 
 @strawberry.type(description="Fields of one row that a source fills together, and who filled them.")

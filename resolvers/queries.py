@@ -6,11 +6,11 @@ import strawberry
 from strawberry import ID
 
 from gateway.readpath.lookups import By
-from resolvers import inputs, lists, nodes
+from resolvers import explained, inputs, lists, nodes
 from resolvers.changes import ChangeConnection, changes
 from resolvers.connections import Connection
 from resolvers.context import Info
-from resolvers.provenance import described
+from resolvers.provenance import SourceStatus, described
 from resolvers.types import (
     Account,
     Course,
@@ -126,4 +126,8 @@ class Query:
         "What changed, oldest first. Follow it live with the subscription of the same name.",
     )
     sync_run: SyncRun | None = resolved(_sync_run, "One run. null: no such run in this school.")
+    sources: list[SourceStatus] = resolved(
+        explained.sources,
+        "The sources that rosters come from: what each can do now, and how it last did.",
+    )
     sync_runs: SyncRunConnection = resolved(lists.sync_runs, "All runs, newest first.")

@@ -18,9 +18,9 @@ _HEADERS = {"cache-control": "no-store", "vary": "accept, authorization"}
 _HEARTBEAT_SECONDS = 12.0
 
 
-def answer(accept: str, result: ExecutionResult) -> Response:
-    """What an operation answered that began to run."""
-    return _json(accept, 200, payload(result))
+def answer(accept: str, result: ExecutionResult, *, headers: Mapping[str, str]) -> Response:
+    """What an operation answered that began to run. `headers` say how old it is, unless parts of it are missing."""
+    return _json(accept, 200, payload(result), None if result.errors else headers)
 
 
 def refusal(accept: str, errors: Iterable[GraphQLError], *, cost: int | None = None) -> Response:

@@ -10,7 +10,9 @@ from strawberry.schema.config import StrawberryConfig
 
 from gateway.feed import Feed
 from gateway.readpath.connections import Connections
+from gateway.reads import Reads
 from gateway.viewer import Viewer
+from resolvers import freshness
 from resolvers.context import Context
 from resolvers.documents import UseDocument
 from resolvers.masking import Schema
@@ -62,17 +64,26 @@ def make_graph(
     *,
     clock: Callable[[], datetime],
     default_max_age: Callable[[str], timedelta | None],
+    reads: Reads | None = None,
+    longest: timedelta = timedelta(seconds=20),
 ) -> Graph:
-    """The graph over a store; `default_max_age` tells each institution's by its slug."""
+    """The graph over a store, which `reads` keeps fresh.
+
+    `default_max_age` tells each institution's by its slug; `longest`: how long an operation may take.
+    """
     feed = Feed(connections)
 
-    def context(viewer: Viewer, _headers: Mapping[str, str]) -> Context:
+    def context(viewer: Viewer, headers: Mapping[str, str]) -> Context:
         return Context(
             viewer=viewer,
             connections=connections,
             feed=feed,
             clock=clock,
             default_max_age=default_max_age(viewer.institution_slug),
+            requested=freshness.of_request(headers),
+            reads=reads,
+            longest=longest,
+            explains=headers.get("roster-explain") == "1",
         )
 
     return Graph(schema, context)

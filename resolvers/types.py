@@ -22,11 +22,11 @@ from models.roster import (
     SyncRunState,
     UserState,
 )
-from resolvers import lists, nodes, people
+from resolvers import explained, lists, nodes, people
 from resolvers import members as membership
 from resolvers.connections import Connection, PageInfo
 from resolvers.context import Info
-from resolvers.provenance import Provenance, RowProvenance, described
+from resolvers.provenance import Plan, Provenance, RowProvenance, described
 
 _CANVAS_ID = "Canvas's id, spelt as that Canvas's REST API spells it. null: no source told it."
 
@@ -102,6 +102,10 @@ class Course(Node):
         membership.enrollment_counts,
         "By type, role, state and section, without reading pages."
         " States omitted: ACTIVE, INVITED, CREATION_PENDING.",
+    )
+    explain_enrollments: Plan = resolved(
+        explained.explain_enrollments,
+        "How a read of its enrollments would be planned. Reads nothing.",
     )
 
 

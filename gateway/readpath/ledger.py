@@ -61,6 +61,14 @@ async def covers(
     return [_behind(parent, found, above) for parent in parents]
 
 
+async def last_told(connections: Connections, reader: Reader) -> dict[Source, datetime]:
+    """When the newest read of each source ended, of those that ever told anything."""
+    statement = Statement(connections.dialect, reader)
+    sql = "select c.source, max(c.ended_at) from coverage c where c.institution_id = $1 group by 1"
+    found = await connections.fetch(sql, statement.values)
+    return {Source(source): as_time(ended_at) for source, ended_at in found}
+
+
 def _behind(
     parent: Parent, found: dict[Place, list[Cover]], above: dict[Place, list[Place]]
 ) -> list[Cover]:

@@ -9,12 +9,18 @@ from gateway.readpath.ledger import Cover
 from gateway.sight import Limit
 from models.roster import Completeness, GapReason, Source
 
+NO_SOURCE = "Older than asked for: no source is connected that could be read now."
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """How old an answer may be, and from where; None and empty where the caller did not say."""
+    """How old an answer may be, and from where; None and empty where the caller did not say.
+
+    `allow_stale`: what is older may be shown, and is read anew behind it.
+    """
 
     max_age: timedelta | None = None
+    allow_stale: bool | None = None
     sources: frozenset[Source] = frozenset()
 
     def admits(self, source: Source) -> bool:
@@ -162,7 +168,7 @@ def gaps(
         yield _gap(
             None,
             GapReason.SOURCE_UNAVAILABLE,
-            "Older than asked for: no source is connected that could be read now.",
+            NO_SOURCE,
         )
     for name in sorted(evidence.hidden):
         yield _gap(name, GapReason.NOT_PERMITTED, f"This credential may not see {name}.")
