@@ -23,7 +23,8 @@ class Endpoint(StrEnum):
     MEMBER_PAGE_WITH_MESSAGE = (
         "member page with message"  # each custom field is worked out for each member
     )
-    REPORT = "report"  # a whole run: start, polls, download
+    REPORT = "report"  # a whole run: start and polls
+    REPORT_LOAD = "report load"  # its file: fetched and loaded
     REPORT_LOOKUP = "report lookup"
     LOOKUP = "lookup"
 
@@ -60,6 +61,7 @@ PRIORS = {
     Endpoint.MEMBER_PAGE: Expectation(quota=0.3, seconds=0.4),
     Endpoint.MEMBER_PAGE_WITH_MESSAGE: Expectation(quota=1.5, seconds=1.8),
     Endpoint.REPORT: Expectation(quota=3.0, seconds=300.0),
+    Endpoint.REPORT_LOAD: Expectation(quota=0.1, seconds=60.0),
     Endpoint.REPORT_LOOKUP: Expectation(quota=0.2, seconds=0.3),
     Endpoint.LOOKUP: Expectation(quota=0.1, seconds=0.2),
 }

@@ -82,13 +82,13 @@ class Upstream:
         return f"{self.url}/api/lti/courses/{course.id}/names_and_roles"
 
     def canvas(self, http: Client) -> Canvas:
-        async def wait(seconds: float) -> None:
-            """Waiting is the clock's business."""
-            self.clock.advance(timedelta(seconds=seconds))
-
         return Canvas(
-            http=http, base_url=self.url, buckets=LocalBuckets(self.clock.now, sleep=wait)
+            http=http, base_url=self.url, buckets=LocalBuckets(self.clock.now, sleep=self.wait)
         )
+
+    async def wait(self, seconds: float) -> None:
+        """Waiting is the clock's business."""
+        self.clock.advance(timedelta(seconds=seconds))
 
 
 @contextmanager

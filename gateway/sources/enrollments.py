@@ -87,7 +87,7 @@ class EnrollmentsSource:
         looking = {one for one in viewers if await self._may_look_as(one, named)}
         found = []
         for place, need in enumerate(needs):
-            if need.scope not in named:
+            if need.scope not in named or need.subject not in ROSTERS:
                 continue
             offer = self._offer(place, need, now, rows.get(need.scope))
             if self._credentials.admin() is not None:

@@ -18,7 +18,7 @@ from gateway.errors import AddressRefused, SourceRefused
 from gateway.http.addresses import origin
 from gateway.identity import Trust
 from gateway.merge import Reading
-from gateway.planner import Need, Offer, ScopeKind, Subject
+from gateway.planner import ROSTERS, Need, Offer, ScopeKind, Subject
 from gateway.prices import Endpoint, PriceBook, pages
 from gateway.store import institutions, lti_contexts, memberships, taking
 from gateway.store.lti_contexts import LaunchedFrom
@@ -113,7 +113,9 @@ class NrpsSource:
         found = []
         for place, need in enumerate(needs):
             course = need.scope.id
-            if need.scope.kind is not ScopeKind.COURSE or course not in launched:
+            if need.scope.kind is not ScopeKind.COURSE or need.subject not in ROSTERS:
+                continue
+            if course not in launched:
                 continue
             found.append(
                 Offer(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.planner import Scope, ScopeKind
+from gateway.store.rows import time
 from gateway.uow import Database
 from models.roster import EnrollmentState, Source
 
@@ -124,3 +125,15 @@ def _listed(ids: Iterable[int]) -> str:
 
 def _words(states: Iterable[EnrollmentState]) -> str:
     return ", ".join(f"'{state}'" for state in sorted(states))
+
+
+async def newest_report(database: Database, institution_id: int) -> datetime | None:
+    """As of when the newest report of enrollments is that was loaded."""
+    rows = await database.rows(
+        "select max(began_at) as began_at from coverage where institution_id = $1 and subject = 'enrollment'"
+        " and source = $2",
+        institution_id,
+        Source.REPORT.value,
+    )
+    began = rows[0]["began_at"]
+    return None if began is None else time(began)

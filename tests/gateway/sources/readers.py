@@ -1,21 +1,27 @@
 """The sources over one twin and one store, and what is in the store afterwards."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from gateway.batch import Taken
-from gateway.canvas.client import Credential, Meter
+from gateway.canvas.client import Call, Credential, Meter
+from gateway.canvas.reports import Reports
 from gateway.canvas.service_tokens import ServiceTokens
 from gateway.http.client import Client
 from gateway.planner import Need, Scope, ScopeKind, Subject
 from gateway.prices import PriceBook
 from gateway.sources.enrollments import EnrollmentsSource
 from gateway.sources.nrps import NrpsSource, Platforms
+from gateway.sources.report import ReportSource
+from gateway.store import scopes
+from gateway.sync.job import Guard
+from gateway.sync.report_loads import loader
 from gateway.uow import Database
 from gateway.viewer import Viewer
 from models.canvas_ids import to_global
@@ -68,10 +74,14 @@ class Readers:
     tokens: Tokens
     enrollments: EnrollmentsSource
     nrps: NrpsSource
+    report: ReportSource
+    http: Client
 
     @classmethod
-    async def open(cls, twin: Upstream, database: Database, http: Client) -> "Readers":
-        school = await School.open(database, canvas_url=twin.url)
+    async def open(
+        cls, twin: Upstream, database: Database, http: Client, *, slug: str = "demo"
+    ) -> "Readers":
+        school = await School.open(database, slug=slug, canvas_url=twin.url)
         tokens = Tokens(configured=twin.token())
         enrollments = EnrollmentsSource(
             institution_id=school.id,
@@ -93,7 +103,17 @@ class Readers:
             prices=PriceBook(),
             clock=twin.clock.now,
         )
+        report = ReportSource(
+            reports=Reports(canvas=twin.canvas(http), http=http, account="self", sleep=twin.wait),
+            credentials=tokens,
+            load=loader(database, school.id, clock=twin.clock.now, guard=Guard()),
+            loaded=partial(scopes.newest_report, database, school.id),
+            prices=PriceBook(),
+            clock=twin.clock.now,
+        )
         return cls(
+            report=report,
+            http=http,
             twin=twin,
             database=database,
             school=school,
@@ -168,6 +188,25 @@ class Readers:
         [offer] = await self.nrps.offers([need], self.viewer, self.twin.clock.now())
         [taken] = await self.nrps.fill(offer, [need], self.viewer, meter or Meter())
         return taken
+
+    async def load(self, *, max_age: timedelta = timedelta(0), meter: Meter | None = None) -> Taken:
+        """By the cheapest report that is new enough."""
+        need = replace(self.need(Scope(kind=ScopeKind.INSTITUTION, id=0)), max_age=max_age)
+        now = self.twin.clock.now()
+        offers = await self.report.offers([need], self.viewer, now)
+        good = [one for one in offers if one.as_of and now - one.as_of <= max_age]
+        offer = min(good, key=lambda one: one.price.latency)
+        [taken] = await self.report.fill(offer, [need], self.viewer, meter or Meter())
+        return taken
+
+    async def canvas_post(self, path: str, *fields: tuple[str, str]) -> None:
+        """What another client of the school does."""
+        call = Call(credential=self.twin.token(), meter=Meter())
+        await self.twin.canvas(self.http).write(call, "POST", path, fields)
+
+    async def start_report(self, *files: str) -> None:
+        fields = [(f"parameters[{name}]", "true") for name in files]
+        await self.canvas_post("/accounts/self/reports/provisioning_csv", *fields)
 
     def members(self, scope: Scope) -> Need:
         return self.need(
