@@ -48,6 +48,9 @@ def parser() -> argparse.ArgumentParser:
     _add_serve(_command(commands, "serve", "run the gateway", "serve"))
     _add_import(_command(commands, "import", "load a report that an admin sent", "import_file"))
     _add_token(commands.add_parser("token", help="make, list and revoke service tokens"))
+    _add_deployment(
+        commands.add_parser("deployment", help="list, accept and forget installations of the tool")
+    )
     _command(commands, "migrate", "make the database or bring it up to date", "migrate")
     _command(commands, "schema", "print the graph's SDL", "schema", configured=False)
     _add_demo(_described(commands, "demo", "show a demo school in GraphiQL"))
@@ -108,6 +111,18 @@ def _add_token(token: argparse.ArgumentParser) -> None:
     revoke = _command(actions, "revoke", "end a token", "token_revoke")
     revoke.add_argument("id", type=_positive, help="its number in `roster token list`")
     _add_institution(revoke)
+
+
+def _add_deployment(deployment: argparse.ArgumentParser) -> None:
+    """Installations that launched over LTI 1.3 without being configured; their launches are refused meanwhile."""
+    actions = deployment.add_subparsers(title="actions", metavar="ACTION", required=True)
+    _add_institution(
+        _command(actions, "list", "list those that wait, and the accepted ones", "deployment_list")
+    )
+    for action, what in (("accept", "let its launches in"), ("forget", "refuse its launches")):
+        command = _command(actions, action, what, f"deployment_{action}")
+        command.add_argument("id", type=_positive, help="its number in `roster deployment list`")
+        _add_institution(command)
 
 
 def _add_demo(demo: argparse.ArgumentParser) -> None:

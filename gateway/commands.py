@@ -11,7 +11,7 @@ from pathlib import Path
 from gateway import settings
 from gateway.errors import RosterError, UsageError
 from gateway.settings import Settings
-from gateway.store import institutions, tokens
+from gateway.store import institutions, registrations, tokens
 from gateway.store import schema as database_schema
 from gateway.store.institutions import Institution
 from gateway.uow import Database
@@ -100,6 +100,34 @@ def token_revoke(options: Namespace) -> None:
             database, institution_id=institution.id, token_id=options.id, now=_now()
         ):
             raise RosterError(f"{institution.slug} has no live token {options.id}")
+
+    _for_institution(options, work)
+
+
+def deployment_list(options: Namespace) -> None:
+    async def work(database: Database, institution: Institution) -> None:
+        for one in await registrations.deployments(database, institution.id):
+            state = f"accepted {one.accepted_at:%Y-%m-%d}" if one.accepted_at else "waits"
+            print(
+                f"{one.id}  {one.deployment_id}  client {one.client_id} of {one.issuer}"
+                f"  {one.platform_name or 'unnamed'}  {state}  last launched {one.last_seen_at:%Y-%m-%d}"
+            )
+
+    _for_institution(options, work)
+
+
+def deployment_accept(options: Namespace) -> None:
+    async def work(database: Database, institution: Institution) -> None:
+        if not await registrations.accept(database, institution.id, options.id, _now()):
+            raise RosterError(f"{institution.slug} has no deployment {options.id} that waits")
+
+    _for_institution(options, work)
+
+
+def deployment_forget(options: Namespace) -> None:
+    async def work(database: Database, institution: Institution) -> None:
+        if not await registrations.forget(database, institution.id, options.id):
+            raise RosterError(f"{institution.slug} has no deployment {options.id}")
 
     _for_institution(options, work)
 

@@ -1,5 +1,6 @@
 """The command line as a person uses it: in processes of its own, on both databases."""
 
+import asyncio
 import json
 import re
 import socket
@@ -17,7 +18,7 @@ import pytest
 
 from gateway.cli import main
 from gateway.demo import write_report
-from gateway.store import tokens
+from gateway.store import institutions, registrations, tokens
 from gateway.uow import Database
 from resolvers.schema import print_sdl
 from twin.clock import FixedClock
@@ -142,7 +143,16 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
 def test_only_what_is_built_is_offered(roster: Roster) -> None:
     offered = re.findall(r"^    (\w+) ", roster("--help").stdout, re.MULTILINE)
 
-    assert ["serve", "import", "token", "migrate", "schema", "demo", "twin"] == offered
+    assert [
+        "serve",
+        "import",
+        "token",
+        "deployment",
+        "migrate",
+        "schema",
+        "demo",
+        "twin",
+    ] == offered
     for unbuilt in ("sync", "doctor", "worker"):
         answer = roster(unbuilt)
         assert 2 == answer.returncode
@@ -171,6 +181,35 @@ async def test_a_token_is_made_used_listed_and_revoked(ready: Path, database: Da
     assert ", revoked " in roster_process("token", "list", "--config", ready).stdout
     again = roster_process("token", "revoke", "1", "--config", ready)
     assert (1, "demo has no live token 1") == (again.returncode, told(again))
+
+
+async def test_a_deployment_that_waits_is_listed_accepted_and_forgotten(
+    roster: Roster, ready: Path, database: Database
+) -> None:
+    demo = await institutions.ensure(database, slug="demo", canvas_url=None)
+    await registrations.note(
+        database,
+        [demo.id],
+        issuer="https://canvas.instructure.com",
+        client_id="10000000000002",
+        deployment_id="1:abc",
+        platform_guid=None,
+        platform_name="Example School",
+        now=NOON,
+    )
+
+    listed = await asyncio.to_thread(roster, "deployment", "list", "--config", ready)
+    number = listed.stdout.split()[0]
+    accepted, again, forgotten, gone = [
+        await asyncio.to_thread(roster, "deployment", action, number, "--config", ready)
+        for action in ("accept", "accept", "forget", "forget")
+    ]
+
+    assert "1:abc  client 10000000000002 of https://canvas.instructure.com" in listed.stdout
+    assert "Example School  waits" in listed.stdout
+    assert [0, 1, 0, 1] == [one.returncode for one in (accepted, again, forgotten, gone)]
+    assert f"demo has no deployment {number} that waits" == told(again)
+    assert [] == await registrations.deployments(database, demo.id)
 
 
 def test_the_configuration_may_stand_anywhere(roster: Roster, config: Path) -> None:
