@@ -71,9 +71,15 @@ class Flights(Generic[T]):
         self._last[key] = flight
         return flight
 
-    async def close(self) -> None:
-        """Let what is under way end."""
-        await asyncio.gather(*(one.task for one in self._last.values()), return_exceptions=True)
+    async def close(self, grace: float = 5.0) -> None:
+        """Let what is under way end, if it does so soon; a report may take an hour."""
+        under_way = [one.task for one in self._last.values()]
+        if not under_way:
+            return
+        _, slow = await asyncio.wait(under_way, timeout=grace)
+        for task in slow:
+            task.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
 
     async def _fly(
         self,

@@ -17,7 +17,8 @@ from models.roster import GapReason, Source
 
 Read = Sequence[Taken]
 
-# Reports tell of everybody at once: whoever wants one may share it, whatever they want of it.
+# Reports tell of everybody at once: whoever wants one may share it, whatever they want of it. One that was written
+# before is another read than one that is begun now.
 _OF_EVERYBODY = (Source.REPORT, Source.SIS_EXPORT)
 
 
@@ -89,7 +90,9 @@ def key_of(offer: Offer, needs: Sequence[Need], asking: Asking) -> str:
     A background read waits for others in the bucket, so nobody who is waited for shares it.
     """
     what: list[str] = []
-    if offer.source not in _OF_EVERYBODY:
+    if offer.source in _OF_EVERYBODY:
+        what.append("anew" if offer.as_of == asking.now else str(offer.as_of))
+    else:
         for need in (needs[n] for n in sorted(offer.needs)):
             words = ",".join(sorted(need.groups)), ",".join(sorted(need.states))
             what.append(":".join((need.scope.kind, str(need.scope.id), need.subject, *words)))

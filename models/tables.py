@@ -615,7 +615,8 @@ class OauthRequest(Model):
         indexes = (Index(fields=("expires_at",), name="oauth_request_expiry"),)
 
 
-# A person's own Canvas token. `version` counts its values: whoever renews one says which they saw.
+# A person's own Canvas token. `version` counts its values: whoever renews one says which they saw, and others wait until
+# `renewing_until`, because Canvas lets the last one die as it makes the next.
 #
 # `scopes`: what was asked for when it was granted. `broken_at`: since when Canvas does not take it, and `broken_why`.
 class CanvasToken(Model):
@@ -628,6 +629,7 @@ class CanvasToken(Model):
     refresh_sealed = fields.TextField(null=True)
     scopes = fields.TextField()
     expires_at = fields.DatetimeField(null=True)
+    renewing_until = fields.DatetimeField(null=True)
     granted_at = fields.DatetimeField()
     renewed_at = fields.DatetimeField(null=True)
     broken_at = fields.DatetimeField(null=True)
@@ -679,3 +681,17 @@ class AccessRecord(Model):
             ),
             Index(fields=("institution_id", "at"), name="access_record_time"),
         )
+
+
+# What one kind of call to Canvas was found to cost (`gateway.prices`). On SQLite a file beside the database keeps it.
+class LearnedPrice(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    endpoint = fields.CharField(max_length=64)
+    quota = fields.FloatField()
+    seconds = fields.FloatField()
+    calls = fields.IntField()
+
+    class Meta:
+        table = "learned_price"
+        unique_together = (("institution_id", "endpoint"),)

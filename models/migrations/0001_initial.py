@@ -57,6 +57,7 @@ class Migration(migrations.Migration):
                 ('refresh_sealed', fields.TextField(null=True, unique=False)),
                 ('scopes', fields.TextField(unique=False)),
                 ('expires_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('renewing_until', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ('granted_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ('renewed_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ('broken_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
@@ -244,6 +245,19 @@ class Migration(migrations.Migration):
                 ('ended_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
             options={'table': 'launch_session', 'app': 'models', 'indexes': [Index(fields=['institution_id', 'person_id'], name='launch_session_person')], 'pk_attr': 'id'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='LearnedPrice',
+            fields=[
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('institution_id', fields.IntField()),
+                ('endpoint', fields.CharField(max_length=64)),
+                ('quota', fields.FloatField()),
+                ('seconds', fields.FloatField()),
+                ('calls', fields.IntField()),
+            ],
+            options={'table': 'learned_price', 'app': 'models', 'unique_together': (('institution_id', 'endpoint'),), 'pk_attr': 'id'},
             bases=['Model'],
         ),
         ops.CreateModel(
