@@ -14,7 +14,8 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from gateway import graphiql, health
-from gateway.auth import Authenticator, launched_sessions, service_tokens
+from gateway.auth import Authenticator, launched_sessions, people, service_tokens
+from gateway.canvas.buckets import LocalBuckets
 from gateway.console import routes as console_pages
 from gateway.console.visitors import Answer, Ask, Console
 from gateway.http.client import Client
@@ -22,10 +23,13 @@ from gateway.lti import routes as lti
 from gateway.lti.launches import Launches
 from gateway.metrics import Metrics
 from gateway.middleware import DatabaseContext, OriginRule, RequestRecord
+from gateway.permissions import Permissions
 from gateway.readpath.connections import Connections, open_connections
+from gateway.seal import Seal
 from gateway.settings import Settings
 from gateway.store import institutions, schema
 from gateway.uow import Database
+from gateway.upstreams import upstreams
 from gateway.viewer import Viewer
 from resolvers.http import Endpoint
 from resolvers.limits import Limits
@@ -109,9 +113,15 @@ def create_app(
                 stop=parts.stop,
                 metrics=metrics,
             )
+            connected = await upstreams(settings, database, client, LocalBuckets(now), now)
+            permissions = Permissions(
+                database, Seal([one.reveal() for one in server.secret_key]), now, connected
+            )
             authenticator = Authenticator(
                 service_tokens(database),
+                judge=permissions.rights,
                 find_session=launched_sessions(database, now),
+                find_person=people(database),
                 monotonic=time.monotonic,
             )
             endpoint = Endpoint(operations, authenticate=authenticator.viewer, page=page)

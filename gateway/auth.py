@@ -2,16 +2,18 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
 from starlette.requests import cookie_parser
 
-from gateway.errors import Forbidden, Unauthenticated
-from gateway.store import institutions, sessions, tokens
+from gateway.errors import BadRequest, Forbidden, Unauthenticated
+from gateway.readpath import node_ids
+from gateway.store import institutions, sessions, standing, tokens
 from gateway.store.sessions import Kind, Opened
 from gateway.uow import Database
-from gateway.viewer import Launched, Scope, Viewer
+from gateway.viewer import Launched, Rights, Scope, Service, Viewer
 from models import lti_roles
 
 _REMEMBERED_SECONDS = 3.0  # a revoked token is refused this much later at most
@@ -23,6 +25,8 @@ SESSION_COOKIES = ("__Host-roster_session", "roster_session")
 _LAUNCHED_SCOPES = frozenset({Scope.ROSTER_READ})
 
 Find = Callable[[str], Awaitable[Viewer | None]]
+Judge = Callable[[Viewer], Awaitable[Rights]]
+FindPerson = Callable[[int, int], Awaitable[int | None]]
 FindSession = Callable[[str, Kind], Awaitable[Viewer | None]]
 
 
@@ -42,11 +46,15 @@ class Authenticator:
         self,
         find: Find,
         *,
+        judge: Judge,
         find_session: FindSession | None = None,
+        find_person: FindPerson | None = None,
         monotonic: Callable[[], float],
     ) -> None:
         self._find = find
+        self._judge = judge
         self._find_session = find_session
+        self._find_person = find_person
         self._monotonic = monotonic
         self._remembered: dict[bytes, _Answer] = {}
 
@@ -55,10 +63,30 @@ class Authenticator:
         viewer = await self._found(headers)
         if viewer is None:
             raise Unauthenticated("This token is unknown, revoked or expired.")
-        if "roster-act-as" in headers:
+        person = headers.get("roster-act-as")
+        if person is not None:
             # Ignoring it would show a person's screen what only the service may see.
-            raise Forbidden("Acting for a person is not available to this credential.")
-        return viewer
+            viewer = await self._acting(viewer, person)
+        return replace(viewer, rights=await self._judge(viewer))
+
+    async def _acting(self, viewer: Viewer, node_id: str) -> Viewer:
+        """The service acting for a person: it sees what they may see, and administers nothing."""
+        if viewer.service is None or Scope.ACT_AS not in viewer.scopes:
+            raise Forbidden(
+                "This credential may not act for a person: that takes the scope act-as."
+            )
+        rights = await self._judge(viewer)
+        try:
+            row_id = node_ids.decode_as("User", node_id, rights.pseudonyms)
+        except BadRequest as error:
+            raise Forbidden(f"Roster-Act-As: {error}") from error
+        person = None
+        if self._find_person is not None:
+            person = await self._find_person(viewer.institution_id, row_id)
+        if person is None:
+            raise Forbidden("Roster-Act-As: there is no such person in this school.")
+        scopes = viewer.scopes - {Scope.ADMIN}
+        return replace(viewer, user_id=person, acts_for_id=person, scopes=scopes)
 
     async def _found(self, headers: Mapping[str, str]) -> Viewer | None:
         header = headers.get("authorization")
@@ -156,7 +184,17 @@ def service_tokens(database: Database) -> Find:
             canvas_url=institution.canvas_url,
             shard=institution.shard,
             scopes=frozenset(Scope(one) for one in token.scopes),
+            service=Service(token_id=token.id, name=token.name),
         )
+
+    return find
+
+
+def people(database: Database) -> FindPerson:
+    """Finds whom an id of a person means."""
+
+    async def find(institution_id: int, row_id: int) -> int | None:
+        return await standing.person(database, institution_id, row_id)
 
     return find
 

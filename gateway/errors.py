@@ -17,6 +17,7 @@ RosterError                  anything that we say to a person; its text is the m
 │   ├── SourceRefused        this credential may not: try another source or credential
 │   ├── CredentialSpent      the token is expired or revoked: renew it
 │   ├── NotThere             it says that this does not exist, or may not be known
+│   ├── GrantRefused         what a person once granted is not good, or no longer: they have to grant it anew
 │   ├── RequestRefused       it says that the request itself is wrong
 │   └── CutShort             the answer began and did not end as it should: throw all of it away
 └── PublicError              shown to the caller of the graph, with `code`
@@ -24,6 +25,7 @@ RosterError                  anything that we say to a person; its text is the m
     ├── Ambiguous            AMBIGUOUS: more than one thing has this id; ask by another
     ├── Unauthenticated      UNAUTHENTICATED: send a credential (HTTP 401)
     ├── Forbidden            FORBIDDEN: this credential may not
+    ├── ConnectionNeeded     CONNECTION_NEEDED: let the person connect their Canvas account at `connectUrl`
     ├── SourceUnavailable    SOURCE_UNAVAILABLE: Canvas could not be asked; try later
     └── Throttled            THROTTLED: Canvas would be asked too much; try later
 """
@@ -109,6 +111,10 @@ class CredentialSpent(SourceError):
     pass
 
 
+class GrantRefused(SourceError):
+    pass
+
+
 class NotThere(SourceError):
     """`merged_into`: the Canvas id, as REST spells it, of the person whom this one was merged into, where that is told."""
 
@@ -151,6 +157,18 @@ class Unauthenticated(PublicError):
 
 class Forbidden(PublicError):
     code = "FORBIDDEN"
+
+
+class ConnectionNeeded(PublicError):
+    code = "CONNECTION_NEEDED"
+
+    def __init__(self, message: str, *, connect_url: str) -> None:
+        super().__init__(message)
+        self.connect_url = connect_url
+
+    @property
+    def extensions(self) -> dict[str, object]:
+        return {"code": self.code, "connectUrl": self.connect_url}
 
 
 class SourceUnavailable(PublicError):

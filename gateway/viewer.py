@@ -88,10 +88,19 @@ class Launched:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Service:
+    """The token of a service. Tokens of one name are one client's."""
+
+    token_id: int
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Viewer:
     """The caller of one request: of one institution, with a credential's scopes, perhaps acting for a person.
 
-    `launched`: how a person came here who has no service token.
+    `user_id` is the person who is shown what they may see: launched, or acted for by the `service`; None for a service in
+    its own name, and for a visitor whom the platform does not name.
     """
 
     institution_id: int
@@ -102,6 +111,7 @@ class Viewer:
     user_id: int | None = None
     acts_for_id: int | None = None
     launched: Launched | None = None
+    service: Service | None = None
     rights: Rights = Rights()
 
     def require(self, *any_of: Scope) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.auth import Authenticator
 from gateway.errors import Forbidden, Unauthenticated
-from gateway.viewer import Scope, Viewer
+from gateway.viewer import Rights, Scope, Viewer
 
 ADA = Viewer(
     institution_id=1,
@@ -38,6 +38,10 @@ class Clock:
         return self.seconds
 
 
+async def everything(_viewer: Viewer) -> Rights:
+    return Rights()
+
+
 @pytest.fixture
 def tokens() -> Tokens:
     return Tokens("rst_ada")
@@ -50,7 +54,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def authenticator(tokens: Tokens, clock: Clock) -> Authenticator:
-    return Authenticator(tokens.find, monotonic=clock)
+    return Authenticator(tokens.find, judge=everything, monotonic=clock)
 
 
 @pytest.mark.parametrize(
