@@ -137,3 +137,14 @@ async def newest_report(database: Database, institution_id: int) -> datetime | N
     )
     began = rows[0]["began_at"]
     return None if began is None else time(began)
+
+
+async def row_of(database: Database, institution_id: int, table: str, canvas_id: int) -> int | None:
+    """Our id of the row that Canvas calls so; of a person who was merged, the one that they were merged into."""
+    own = "coalesce(merged_into_id, id)" if table == "person" else "id"
+    rows = await database.rows(
+        f"select {own} as id from {table} where institution_id = $1 and canvas_id = $2",
+        institution_id,
+        canvas_id,
+    )
+    return int(rows[0]["id"]) if rows else None

@@ -226,6 +226,11 @@ class Readers:
             self.school.id,
         )
 
+    async def forget_everything(self) -> None:
+        for table in ("enrollment", "section", "course", "identity", "person"):
+            for row in await self.rows(table):
+                await self.school.delete(table, row["id"])
+
     async def stored(self, course: Course) -> dict[str, dict[str, Any]]:
         """The course's enrollments that have not ended, by Canvas's own ids."""
         scope = await self.course(course)
