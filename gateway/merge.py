@@ -157,8 +157,3 @@ def course_state_after(known: CourseState | None, told: CourseState | None) -> C
     if told is None and known in UNTOLD_COURSE_STATES:
         return known
     return told
-
-
-def too_old(as_of: datetime, newest_whole_read: datetime | None) -> bool:
-    """Whether a reading as of `as_of` has nothing to teach: a newer whole one of the same scope was taken in."""
-    return newest_whole_read is not None and as_of < newest_whole_read

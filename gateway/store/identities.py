@@ -12,7 +12,10 @@ import polars as pl
 from gateway.store import bulk, dialects
 from gateway.store.merging import Telling
 from gateway.uow import Database, Transaction
-from models.roster import IdentityKind, Source
+from models.roster import IdentityKind, Resolution, Source
+
+# A conflict that waits, or of which an operator said that all is as it should be: it is not put on the desk again.
+STANDING = f"(resolved_at is null or resolution = '{Resolution.KEEP}')"
 
 REPORT_SOURCES = (Source.REPORT, Source.SIS_EXPORT, Source.UPLOAD)
 
@@ -130,13 +133,13 @@ def _exclusive(tx: Transaction) -> str:
 async def record_conflicts(
     tx: Transaction, telling: Telling, conflicts: Sequence[tuple[Held, str]]
 ) -> None:
-    """Each with its evidence, unless the same one is open already."""
+    """Each with its evidence, unless the same one is open already, or was decided to be none."""
     for held, evidence in conflicts:
+        if await _is_known(tx, telling.institution_id, held):
+            continue
         await tx.run(
-            "insert into identity_conflict (institution_id, kind, value, person_id, other_person_id, source, evidence, found_at)"
-            " select $1, $2, $3, $4, $5, $6, $7, $8 where not exists (select 1 from identity_conflict where institution_id = $1"
-            " and kind = $2 and value = $3 and coalesce(other_person_id, 0) = coalesce($5, 0) and resolved_at is null"
-            " and coalesce(person_id, 0) = coalesce($4, 0))",
+            "insert into identity_conflict (institution_id, kind, value, person_id, other_person_id, source, evidence, found_at,"
+            " scope) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             telling.institution_id,
             held.kind,
             held.value,
@@ -145,7 +148,23 @@ async def record_conflicts(
             telling.source.value,
             evidence,
             telling.now,
+            held.scope,
         )
+
+
+async def _is_known(tx: Transaction, institution_id: int, held: Held) -> bool:
+    return bool(
+        await tx.rows(
+            "select id from identity_conflict where institution_id = $1 and kind = $2 and value = $3"
+            f" and coalesce(person_id, 0) = $4 and coalesce(other_person_id, 0) = $5 and scope = $6 and {STANDING}",
+            institution_id,
+            held.kind,
+            held.value,
+            held.claimant or 0,
+            held.holder or 0,
+            held.scope,
+        )
+    )
 
 
 def _words(words: Collection[str]) -> str:

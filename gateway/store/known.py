@@ -46,12 +46,20 @@ class Known:
 
 
 def sorted_known(columns: Sequence[Numbers]) -> Known:
-    keys, *values = columns
+    """The columns by the first of them, in place where they are ours: a second copy of them all would be felt."""
+    keys = columns[0]
     if len(keys) > 1 and (keys[1:] < keys[:-1]).any():
         order = np.argsort(keys)
-        for column in columns:
-            column[:] = column[order]  # in place: a second copy of them all would be felt
-    return Known(keys=keys, values=tuple(values))
+        columns = [_reordered(column, order) for column in columns]
+    return Known(keys=columns[0], values=tuple(columns[1:]))
+
+
+def _reordered(column: Numbers, order: Numbers) -> Numbers:
+    ordered = column[order]
+    if not column.flags.writeable:
+        return ordered
+    column[:] = ordered
+    return column
 
 
 async def numbers(database: Database, columns: Sequence[str], source: str) -> tuple[Numbers, ...]:

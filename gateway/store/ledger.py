@@ -23,7 +23,7 @@ class Cover:
     began_at: datetime
     ended_at: datetime
     whole: bool
-    rows: int
+    rows: int | None
     requests: int = 0
     quota: float = 0.0
 
@@ -79,13 +79,37 @@ async def replace(tx: Transaction, institution_id: int, cover: Cover) -> None:
     await record(tx, institution_id, None, [cover])
 
 
+async def forget_courses(
+    tx: Transaction, institution_id: int, cover: Cover, courses: Sequence[int]
+) -> None:
+    """Earlier reads like `cover` of single courses, which newer ones are about to replace."""
+    await tx.many(
+        "delete from coverage where institution_id = $1 and scope_kind = 'course' and scope_id = $2 and subject = $3"
+        " and source = $4 and authority = $5 and began_at <= $6",
+        [
+            (
+                institution_id,
+                course,
+                cover.subject,
+                cover.source.value,
+                cover.authority,
+                cover.began_at,
+            )
+            for course in courses
+        ],
+    )
+
+
 async def newer_whole_reads(
     database: Database, institution_id: int, subject: str, as_of: datetime
 ) -> Sequence[tuple[str, int]]:
-    """Scopes of which a whole read that began after `as_of` was taken in: (kind, id), the institution's id being 0."""
+    """Scopes that were read wholly, by eyes that see everything, in a read that began after `as_of`.
+
+    As (kind, id), the institution's id being 0.
+    """
     rows = await database.rows(
         "select distinct scope_kind, scope_id from coverage where institution_id = $1 and subject = $2"
-        f" and whole = {dialects.true(database.dialect)} and began_at > $3",
+        f" and whole = {dialects.true(database.dialect)} and authority in ('admin', 'report') and began_at > $3",
         institution_id,
         subject,
         as_of,

@@ -164,11 +164,9 @@ def _merge_query(shape: Shape, told: Sequence[str], source: Source) -> str:
         for column in sorted(group.columns & set(told)):
             becomes = shape.told.get(column, f"s.{column}")
             parts.append(f"t.{column} as o_{column}")
-            stays = f"t.{column}"
-            if (
-                column == "canvas_id"
-            ):  # what was not known to be in Canvas is not known any worse by an older word
-                stays = "coalesce(t.canvas_id, s.canvas_id)"
+            # an older word may still be the first to say that something is in Canvas
+            known = "coalesce(t.canvas_id, s.canvas_id)"
+            stays = known if column == "canvas_id" else f"t.{column}"
             parts.append(f"case when {wins} then {becomes} else {stays} end as n_{column}")
     for column in sorted(shape.keys & set(told)):
         parts.append(f"t.{column} as o_{column}")

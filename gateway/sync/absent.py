@@ -16,13 +16,21 @@ from gateway.store.absences import Absent
 from gateway.store.known import Flags, Numbers, contains, numbers
 from gateway.sync.report_columns import ReportKind, RosterFile
 from gateway.sync.summary import Counts
-from gateway.sync.writing import CHUNK, Writer, counts_of
+from gateway.sync.writing import Writer, counts_of
 from gateway.uow import Transaction
 
 READINGS = {
     ReportKind.PROVISIONING: Reading.PROVISIONING,
     ReportKind.SIS_EXPORT: Reading.SIS_EXPORT,
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spoken:
+    """Our ids of the courses that the report speaks of, and whether no other has enrollments that it would show."""
+
+    every_course: bool
+    courses: Numbers
 
 
 @dataclass(kw_only=True)
@@ -32,6 +40,7 @@ class _Review:
     spoken_of: int = 0
     others: int = 0
     absent: list[Numbers] = field(default_factory=list)
+    courses: Numbers = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def add(self, ids: Numbers, courses: Numbers, seen: Flags, spoken_courses: Numbers) -> None:
         """`ids`: our ids, negative where the report need not show the row."""
@@ -42,8 +51,8 @@ class _Review:
         self.absent.append(ids[shown & spoken & ~seen])
 
 
-async def judge_absent(writer: Writer) -> bool:
-    """Whether the report speaks of every course that has enrollments."""
+async def judge_absent(writer: Writer) -> Spoken:
+    """End or hold what the report does not show any more."""
     job = writer.job
     review = await _reviewed(writer)
     outcome = await _judge(writer, np.concatenate(review.absent))
@@ -58,7 +67,7 @@ async def judge_absent(writer: Writer) -> bool:
             f"{held:,} of {review.spoken_of:,} enrollments would go at once: more than the shrink guard allows."
             " Is the file whole, and of this institution?"
         )
-    return review.others == 0
+    return Spoken(every_course=review.others == 0, courses=review.courses)
 
 
 def _notes(reasons: Counter[str], what: str) -> list[str]:
@@ -75,12 +84,13 @@ async def _spoken_of(writer: Writer) -> Numbers:
     ]
     keys = pl.Series(np.unique(np.concatenate(named)), dtype=pl.Int64)
     ids = await writer.references.by_keys("course", keys)
-    return np.sort(ids.drop_nulls().to_numpy())
+    courses = np.sort(ids.drop_nulls().to_numpy())
+    return courses[~contains(job.newer_courses, courses)]
 
 
 async def _reviewed(writer: Writer) -> _Review:
-    job, review = writer.job, _Review()
-    courses = await _spoken_of(writer)
+    job, courses = writer.job, await _spoken_of(writer)
+    review = _Review(courses=courses)
     told = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *writer.told_enrollments]))
     checked = job.checked[RosterFile.ENROLLMENTS]
     states = absences.SHOWN_STATES if job.by_canvas_id else absences.SHOWN_STATES_IN_SIS_EXPORT
@@ -104,8 +114,8 @@ async def _judge(writer: Writer, ids: Numbers) -> Absent:
     def logins_gone(person: int) -> bool:
         return with_logins is not None and not contains(with_logins, np.array([person])).any()
 
-    for start in range(0, len(ids), CHUNK):
-        chunk = pl.Series(ids[start : start + CHUNK])
+    for start in range(0, len(ids), writer.chunk_rows):
+        chunk = pl.Series(ids[start : start + writer.chunk_rows])
 
         async def work(tx: Transaction, chunk: pl.Series = chunk) -> Absent:
             telling = job.telling("enrollment")

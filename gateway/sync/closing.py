@@ -1,12 +1,12 @@
 """The end of a run, in one transaction: what it covered, what it set aside, the feed's baseline, and the closing marker."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from gateway.changes import SubjectType
 from gateway.store import absences, ledger, merging, runs
 from gateway.store.ledger import Cover
 from gateway.store.runs import Tally
+from gateway.sync.absent import Spoken
 from gateway.sync.checking import TABLES
 from gateway.sync.job import Checked, Job
 from gateway.sync.report_columns import RosterFile
@@ -33,14 +33,12 @@ async def never_filled(job: Job) -> frozenset[str]:
     return frozenset(TABLES.values()) - {row["subject"] for row in rows}
 
 
-async def close(job: Job, *, every_course: bool) -> Summary:
+async def close(job: Job, spoken: Spoken | None) -> Summary:
     summary = _summary(job)
 
     async def work(tx: Transaction) -> None:
         await merging.lock(tx, job.institution.id)
-        await ledger.record(
-            tx, job.institution.id, job.run_id, _covers(job, every_course=every_course)
-        )
+        await _record_covers(tx, job, spoken)
         await runs.set_aside(
             tx,
             job.institution.id,
@@ -107,26 +105,44 @@ def _message(summary: Summary) -> str | None:
     return "\n".join([*summary.notes, *notes]) or None
 
 
-def _covers(job: Job, *, every_course: bool) -> Iterator[Cover]:
-    for which, checked in job.checked.items():
-        if which not in TABLES or which is RosterFile.XLIST:
-            continue
-        enrollments = which is RosterFile.ENROLLMENTS
-        states = absences.SHOWN_STATES if job.by_canvas_id else absences.SHOWN_STATES_IN_SIS_EXPORT
-        yield Cover(
-            scope_kind=job.scope[0],
-            scope_id=job.scope[1],
-            subject=TABLES[which],
-            source=job.source,
-            authority="report",
-            groups=_GROUPS.get(which, frozenset()),
-            states=frozenset(states) if enrollments else frozenset(),
-            began_at=job.as_of,
-            ended_at=job.as_of,
-            # a SIS export leaves out whatever has no SIS id
-            whole=job.by_canvas_id and (every_course or not enrollments),
-            rows=checked.rows,
+async def _record_covers(tx: Transaction, job: Job, spoken: Spoken | None) -> None:
+    """The scope was read wholly where the report speaks of all that it could; else each course that it speaks of was."""
+    covers = [
+        _cover(
+            job, which, checked, whole=which is not RosterFile.ENROLLMENTS or _everything(spoken)
         )
+        for which, checked in job.checked.items()
+        if which in TABLES and which is not RosterFile.XLIST
+    ]
+    if spoken is not None and not spoken.every_course:
+        of_all = next(cover for cover in covers if cover.subject == TABLES[RosterFile.ENROLLMENTS])
+        await ledger.forget_courses(tx, job.institution.id, of_all, spoken.courses.tolist())
+        covers += [
+            replace(of_all, scope_kind="course", scope_id=course, whole=job.by_canvas_id, rows=None)
+            for course in spoken.courses.tolist()
+        ]
+    await ledger.record(tx, job.institution.id, job.run_id, covers)
+
+
+def _everything(spoken: Spoken | None) -> bool:
+    return spoken is not None and spoken.every_course
+
+
+def _cover(job: Job, which: RosterFile, checked: Checked, *, whole: bool) -> Cover:
+    states = absences.SHOWN_STATES if job.by_canvas_id else absences.SHOWN_STATES_IN_SIS_EXPORT
+    return Cover(
+        scope_kind=job.scope[0],
+        scope_id=job.scope[1],
+        subject=TABLES[which],
+        source=job.source,
+        authority="report",
+        groups=_GROUPS.get(which, frozenset()),
+        states=frozenset(states) if which is RosterFile.ENROLLMENTS else frozenset(),
+        began_at=job.as_of,
+        ended_at=job.as_of,
+        whole=whole and job.by_canvas_id,  # a SIS export leaves out whatever has no SIS id
+        rows=checked.rows,
+    )
 
 
 async def _tell_baseline(tx: Transaction, job: Job) -> None:

@@ -11,12 +11,13 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import xxhash
 
 from gateway.store import ledger, runs
 from gateway.store.institutions import Institution
 from gateway.sync import closing, writing
-from gateway.sync.absent import judge_absent
+from gateway.sync.absent import Spoken, judge_absent
 from gateway.sync.checking import TABLES, check
 from gateway.sync.job import Clock, Guard, Job
 from gateway.sync.people import write_users
@@ -89,6 +90,9 @@ async def _leave_out_what_is_old(job: Job) -> None:
         newer = await ledger.newer_whole_reads(
             job.database, job.institution.id, table or "", job.as_of
         )
+        if file.which is RosterFile.ENROLLMENTS:
+            courses = sorted(scope_id for kind, scope_id in newer if kind == "course")
+            job.newer_courses = np.array(courses, dtype=np.int64)
         if ("institution", 0) in newer:
             job.note(
                 file.which,
@@ -114,8 +118,7 @@ async def _run(job: Job, fingerprint: str) -> Summary:
         )
     )
     try:
-        every_course = await _write(job)
-        return await closing.close(job, every_course=every_course)
+        return await closing.close(job, await _write(job))
     except asyncio.CancelledError:
         await closing.fail(job, SyncRunState.CANCELLED, "cancelled")
         raise
@@ -124,8 +127,8 @@ async def _run(job: Job, fingerprint: str) -> Summary:
         raise
 
 
-async def _write(job: Job) -> bool:
-    """Everything that was staged, what is referred to first. Whether all courses with enrollments were spoken of."""
+async def _write(job: Job) -> Spoken | None:
+    """Everything that was staged, what is referred to first; then what is absent, where enrollments were told."""
     writer = Writer(job)
     present = {file.which for file in job.report.files}
     for which, checked in job.checked.items():
@@ -145,7 +148,7 @@ async def _write(job: Job) -> bool:
     if RosterFile.USERS in present:
         await _write_users(writer)
     if RosterFile.ENROLLMENTS not in present:
-        return False
+        return None
     await writing.write_enrollments(writer)
     return await judge_absent(writer)
 

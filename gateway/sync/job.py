@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from gateway.store.institutions import Institution
-from gateway.store.known import Flags, Known
+from gateway.store.known import Flags, Known, Numbers
 from gateway.store.merging import Telling
 from gateway.sync.report_columns import ReportKind, RosterFile
 from gateway.sync.report_files import Limits, Report
@@ -87,6 +87,9 @@ class Job:
     first_loads: frozenset[str] = (
         frozenset()
     )  # tables that no report filled before: their feed begins with a BASELINE
+    newer_courses: Numbers = field(
+        default_factory=lambda: np.empty(0, dtype=np.int64)
+    )  # read wholly since, by our ids
     set_aside: SetAside = field(default_factory=SetAside)
     checked: dict[RosterFile, Checked] = field(default_factory=dict)
     summaries: dict[RosterFile, FileSummary] = field(default_factory=dict)

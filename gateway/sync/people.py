@@ -17,8 +17,7 @@ from gateway.sync.stage import Stage, in_chunks
 from gateway.uow import Transaction
 from models.roster import IdentityKind
 
-CHUNK = 5_000
-FRAME = 10_000  # rows that go to an empty table at once
+FRAME = 5_000  # rows that go to an empty table at once
 
 _CALLED = {
     IdentityKind.SIS_USER_ID: "SIS id",
@@ -36,7 +35,9 @@ async def write_users(job: Job, advanced: Callable[[int], None]) -> Merged:
     total = Merged()
     for bucket in job.stage.buckets(RosterFile.USERS):
         rows = await _changed_logins(job, bucket)
-        for people in rows["who"].unique(maintain_order=True).to_frame().iter_slices(CHUNK):
+        for people in (
+            rows["who"].unique(maintain_order=True).to_frame().iter_slices(job.limits.chunk_rows)
+        ):
             chunk = rows.join(people, on="who", how="semi", maintain_order="left")
             total += await _Chunk(job, RosterFile.USERS, logins.people_of).write(chunk)
             advanced(chunk.height)
@@ -89,7 +90,7 @@ async def _first_load(job: Job, advanced: Callable[[int], None]) -> int | None:
 
 async def write_named(job: Job, which: RosterFile, canvas_ids: pl.Series) -> None:
     """People of whom a row says the Canvas id and nothing else."""
-    for ids in canvas_ids.to_frame("who").iter_slices(CHUNK):
+    for ids in canvas_ids.to_frame("who").iter_slices(job.limits.chunk_rows):
         await _Chunk(job, which, _named).write(
             ids.with_columns(canvas_id="who", line=0, state=None, row_hash=pl.lit(None, pl.Int64))
         )

@@ -63,7 +63,9 @@ def read_header(file: str, stream: Readable) -> tuple[tuple[str, ...], bytes]:
     if fault := report_scan.find_fault(head, 1, shape):
         raise fault
     cells = next((cells for _, cells in report_scan.records(head)), [])
-    return tuple(cell.decode().strip() for cell in cells), rest
+    columns = tuple(cell.decode().strip() for cell in cells)
+    _refuse_doubled(file, columns)
+    return columns, rest
 
 
 def _first_record_end(data: bytes) -> int:
@@ -88,7 +90,6 @@ class Blocks:
         self._shape = report_scan.Shape(
             file=file, columns=self.columns, numbers=numbers, widths=_widths(self.columns)
         )
-        _refuse_doubled(file, self.columns)
         self._schema = {name: pl.Int64 if name in numbers else pl.String for name in self.columns}
 
     def __iter__(self) -> Iterator[Block]:
@@ -121,7 +122,9 @@ class Blocks:
         if b"\0" in data or not _quotes_fit(data):
             raise self._fault(data, line) or self._broken(line)
         try:
-            frame = pl.read_csv(io.BytesIO(data), has_header=False, schema=self._schema)
+            frame = pl.read_csv(
+                io.BytesIO(data), has_header=False, schema=self._schema, missing_columns="insert"
+            )
         except pl.exceptions.PolarsError as error:
             raise self._fault(data, line) or self._broken(line) from error
         if not self._commas_fit(frame, data) and (fault := self._fault(data, line)) is not None:

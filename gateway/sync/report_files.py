@@ -31,12 +31,16 @@ _ENCRYPTED = 0x1
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a file may grow to when it is unpacked. Reports shrink ten- to twentyfold; a bomb does thousandfold."""
+    """What a file may grow to when it is unpacked, how much of it is in hand at once, how many rows a chunk writes.
+
+    Reports shrink ten- to twentyfold when they are packed; a bomb does thousandfold.
+    """
 
     unpacked_bytes: int = 32 * GIB
     ratio: int = 250
     members: int = 1_000
     block_bytes: int = BLOCK_BYTES
+    chunk_rows: int = 5_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,13 +232,16 @@ def _kind_of(headers: Sequence[str]) -> ReportKind:
 
 
 def _not_recognised(name: str, stem: str, kind: ReportKind, headers: Sequence[str]) -> str:
-    likely = {which for which in RosterFile if which.value == stem}
+    nearest: tuple[int, str] = (0, "")
     for which, columns in COLUMNS[kind].items():
         required = [column.header for column in columns if column.required]
         lacking = [header for header in required if header not in headers]
-        if which in likely or (len(lacking) == 1 and len(required) > 2):
+        near = len(required) if which.value == stem else len(required) - len(lacking)
+        if which.value == stem or len(lacking) == 1:
             why = f"as {which.value} of a {kind.value} this lacks the column {', '.join(lacking)}"
-            raise UnusableFile(why, file=name, line=1)
+            nearest = max(nearest, (near, why))
+    if nearest[0] > 1:
+        raise UnusableFile(nearest[1], file=name, line=1)
     return "is no file of a Canvas roster report"
 
 

@@ -61,7 +61,8 @@ def _typed(column: Column, shard: int) -> pl.Expr:
                 return cell
             return pl.when(cell >= SHARD_SIZE).then(cell).otherwise(cell + shard * SHARD_SIZE)
         case Cell.DATE:
-            return _present(cell).str.to_datetime(
+            zoned = _present(cell).str.replace("Z$", "+00:00")
+            return zoned.str.to_datetime(
                 "%Y-%m-%dT%H:%M:%S%z", time_unit="us", time_zone="UTC", strict=False
             )
         case Cell.FLAG:

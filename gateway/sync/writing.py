@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from gateway.store import first_load, merging
-from gateway.store.known import Numbers
+from gateway.store.known import Numbers, contains
 from gateway.store.merging import Merged
 from gateway.store.shapes import ACCOUNT, COURSE, ENROLLMENT, PERSON, SECTION, TERM, Shape
 from gateway.sync import people
@@ -22,7 +22,6 @@ from gateway.sync.stage import Stage, in_chunks
 from gateway.sync.summary import Counts, Progress
 from gateway.uow import Transaction
 
-CHUNK = 5_000
 FRAME = 10_000  # rows that go to an empty table at once
 
 Step = Callable[["Writer", pl.DataFrame], Awaitable[None]]
@@ -34,19 +33,20 @@ class Writer:
 
     def __init__(self, job: Job) -> None:
         self.job = job
+        self.chunk_rows = job.limits.chunk_rows
         self.references = References(job=job)
         self.told_enrollments: list[Numbers] = []  # our ids of those that were written
         self._written = 0
 
     async def records(self, which: RosterFile, step: Step) -> None:
-        for frame in in_chunks(self.frames(which), CHUNK):
+        for frame in in_chunks(self.frames(which), self.chunk_rows):
             await step(self, frame)
 
     def frames(self, which: RosterFile) -> Iterator[pl.DataFrame]:
         """Staged rows, without those that stand in the file twice."""
         repeated = pl.Series(self.job.checked[which].repeated, dtype=pl.Int64)
         for frame in self.job.stage.frames(which):
-            again = frame["line"].is_in(repeated)
+            again = frame["line"].is_in(repeated.implode())
             self.set_aside(which, frame.filter(again), "stands in an earlier line already")
             yield frame.filter(~again)
 
@@ -59,7 +59,7 @@ class Writer:
         """`rows`: the shape's columns and `row_hash`, written in chunks and counted for the file."""
         told = rows.select(pl.col(sorted(shape.columns & set(rows.columns))), "row_hash")
         total = Merged()
-        for chunk in told.iter_slices(CHUNK):
+        for chunk in told.iter_slices(self.chunk_rows):
             total += await self.job.database.transact(self._chunk(shape, chunk))
             self.advanced(which, chunk.height)
         self.job.count(which, counts_of(total))
@@ -144,7 +144,7 @@ class Writer:
             columns["sis_id"] = pl.col(called)
         if shape is SECTION:
             columns["course_id"] = pl.col("course_id")
-        for chunk in new.select(**columns).iter_slices(CHUNK):
+        for chunk in new.select(**columns).iter_slices(self.chunk_rows):
             await self.job.database.transact(self._chunk(shape, chunk))
 
 
@@ -224,7 +224,7 @@ async def _write_sections(writer: Writer, which: RosterFile, rows: pl.DataFrame)
 async def write_enrollments(writer: Writer) -> None:
     which = RosterFile.ENROLLMENTS
     if not await writer.first_load(which, ENROLLMENT, resolved_enrollments):
-        for rows in in_chunks(writer.frames(which), CHUNK):
+        for rows in in_chunks(writer.frames(which), writer.chunk_rows):
             await writer.merge(which, ENROLLMENT, await resolved_enrollments(writer, rows))
 
 
@@ -235,7 +235,7 @@ async def resolved_enrollments(writer: Writer, rows: pl.DataFrame) -> pl.DataFra
         ids = await writer.referred(which, shape, rows, name)
         rows = rows.with_columns(ids.alias(f"{name}_id"))
         rows = _without_unknown(writer, rows, name)
-    rows = await _with_course_of_section(writer, rows)
+    rows = _of_courses_not_read_since(writer, await _with_course_of_section(writer, rows))
     nobody = pl.lit(None, pl.Int64)
     rows = rows.with_columns(
         associated_person_id=nobody, role_id="role_id" if "role_id" in rows.columns else nobody
@@ -244,6 +244,13 @@ async def resolved_enrollments(writer: Writer, rows: pl.DataFrame) -> pl.DataFra
         observed = await writer.referred(which, PERSON, rows, "associated")
         rows = rows.with_columns(observed.alias("associated_person_id"))
     return rows
+
+
+def _of_courses_not_read_since(writer: Writer, rows: pl.DataFrame) -> pl.DataFrame:
+    """A course of which a newer whole reading was taken in learns nothing from an older report."""
+    newer = pl.Series(contains(writer.job.newer_courses, rows["course_id"].to_numpy()))
+    writer.job.count(RosterFile.ENROLLMENTS, Counts(unchanged=int(newer.sum())))
+    return rows.filter(~newer)
 
 
 def _without_unknown(writer: Writer, rows: pl.DataFrame, name: str) -> pl.DataFrame:

@@ -1,0 +1,71 @@
+"""Stored hashes must mean the same in every release: these values change only together with `VERSION`."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
+import pytest
+
+from gateway.sync.row_hash import VERSION, combined, row_hashes, text_hashes
+
+FRAME = pl.DataFrame(
+    {
+        "canvas_id": [10_000_000_030_001, 170_000_000_002_231, None],
+        "state": ["ACTIVE", "ACTIVE", None],
+        "name": ["Zoë Müller", "美咲", ""],
+        "limit_to_section": [True, False, None],
+        "start_at": [datetime(2026, 8, 31, 6, tzinfo=UTC), None, None],
+    },
+    schema_overrides={"start_at": pl.Datetime("us", "UTC")},
+)
+
+
+def test_hashes_are_pinned() -> None:
+    assert 1 == VERSION
+    assert [1992486914859941122, 4892759856226786418, 4977298211675541871] == row_hashes(
+        FRAME, "provisioning report", FRAME.columns
+    ).tolist()
+    assert [-2415710310540037104, 3038098594470559031, 3244421341483603138] == text_hashes(
+        FRAME["name"]
+    ).tolist()
+
+
+def test_the_order_of_columns_is_free_and_their_names_are_not() -> None:
+    one = row_hashes(FRAME, "k", FRAME.columns)
+
+    assert (
+        one.tolist()
+        == row_hashes(FRAME.select(reversed(FRAME.columns)), "k", FRAME.columns[::-1]).tolist()
+    )
+    assert (
+        one.tolist()
+        != row_hashes(FRAME.rename({"name": "title"}), "k", ["title", *FRAME.columns[:2]]).tolist()
+    )
+    assert one.tolist() != row_hashes(FRAME, "other", FRAME.columns).tolist()
+
+
+@pytest.mark.parametrize("column", FRAME.columns)
+def test_every_column_counts_and_null_is_a_value(column: str) -> None:
+    changed = FRAME.with_columns(pl.col(column).shift(1))
+
+    assert (row_hashes(FRAME, "k", FRAME.columns) != row_hashes(changed, "k", FRAME.columns)).any()
+
+
+def test_a_null_is_not_a_zero() -> None:
+    zero, null = pl.DataFrame({"n": [0]}), pl.DataFrame({"n": [None]}, schema={"n": pl.Int64})
+
+    assert row_hashes(zero, "k", ["n"]).tolist() != row_hashes(null, "k", ["n"]).tolist()
+
+
+def test_swapped_values_do_not_cancel_out() -> None:
+    a, b = np.array([1, 2], dtype=np.int64), np.array([2, 1], dtype=np.int64)
+
+    assert combined(a, b)[0] != combined(a, b)[1]
+
+
+def test_no_two_of_a_million_rows_collide() -> None:
+    rows = pl.DataFrame(
+        {"a": pl.int_range(1_000_000, eager=True), "b": pl.int_range(1_000_000, eager=True) % 7}
+    )
+
+    assert 1_000_000 == len(np.unique(row_hashes(rows, "k", ["a", "b"])))
