@@ -5,8 +5,8 @@ facts of now is served by two reads: the one under way when they came, for the f
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -20,6 +20,14 @@ class Turns(Protocol):
     """One holder at a time of each key, among all processes that share a store."""
 
     def turn(self, key: str) -> AbstractAsyncContextManager[None]: ...
+
+
+class OwnTurns:
+    """Of a process that is alone: its flights are kept apart already."""
+
+    @asynccontextmanager
+    async def turn(self, _key: str) -> AsyncIterator[None]:
+        yield
 
 
 @dataclass(eq=False, kw_only=True)

@@ -130,6 +130,15 @@ class Platforms:
                 return found
         raise LaunchRefused("issuer", f"The platform {issuer} is not known here any more.")
 
+    async def registered(self, slug: str, issuer: str, client_id: str) -> Registration | None:
+        """Us on a platform of that institution, for its services; None where nothing says which one is meant."""
+        found = {
+            entry.registration
+            for entry in await self._entries(issuer)
+            if entry.slug == slug and entry.registration.client_id == client_id
+        }
+        return found.pop() if len(found) == 1 else None
+
     async def of_consumer(self, consumer_key: str) -> Tenant:
         for institution in self._configured.institutions:
             if any(one.consumer_key == consumer_key for one in institution.lti11):

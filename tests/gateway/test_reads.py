@@ -8,11 +8,10 @@ from datetime import timedelta
 import pytest
 
 from gateway.errors import CutShort, SourceDown, SourceRefused, SourceThrottled
-from gateway.flights import Flights, Turns
+from gateway.flights import Flights, OwnTurns, Turns
 from gateway.outcomes import Asking, Outcome, Spending
 from gateway.planner import Need, Price, Scope, ScopeKind, Subject
 from gateway.reads import Connected, Reads
-from gateway.turns import OwnTurns
 from gateway.viewer import Viewer
 from models.roster import EnrollmentState, FieldGroup, GapReason, Source
 from tests.fakes import FakeSource, FakeStore, Kept, TickingClock

@@ -8,8 +8,8 @@ import pytest
 from redis.asyncio import Redis
 
 from gateway.flights import Turns
+from gateway.redis_turns import RedisTurns
 from gateway.store.turns import open_turns
-from gateway.turns import RedisTurns
 from tests.conftest import POSTGRES
 from tests.fakes import FakeStore, TickingClock
 from tests.gateway.test_reads import a_house, a_need, everybody_waits

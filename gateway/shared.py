@@ -1,0 +1,39 @@
+"""What the processes of one gateway share: the buckets of tokens, and turns to read."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.canvas.buckets import Buckets, LocalBuckets
+from gateway.flights import OwnTurns, Turns
+from gateway.settings import Server
+from gateway.store.turns import open_turns
+
+_SECONDS = 2.0  # a Redis that takes longer is as good as down
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    buckets: Buckets
+    turns: Turns
+
+
+@asynccontextmanager
+async def open_shared(server: Server, clock: Callable[[], datetime]) -> AsyncIterator[Shared]:
+    """Through Redis where there is one; else turns through PostgreSQL, and buckets of each process's own."""
+    if not server.cache_url.startswith("memory:"):
+        from redis.asyncio import Redis  # noqa: PLC0415  installed where it is used
+
+        from gateway.canvas.shared_buckets import SharedBuckets  # noqa: PLC0415  as above
+        from gateway.redis_turns import RedisTurns  # noqa: PLC0415  as above
+
+        async with Redis.from_url(
+            server.cache_url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS
+        ) as redis:
+            yield Shared(buckets=SharedBuckets(redis), turns=RedisTurns(redis))
+    elif server.is_sqlite:
+        yield Shared(buckets=LocalBuckets(clock), turns=OwnTurns())
+    else:
+        async with open_turns(server.database_url) as turns:
+            yield Shared(buckets=LocalBuckets(clock), turns=turns)
