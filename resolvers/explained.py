@@ -9,7 +9,7 @@ from gateway.errors import BadRequest
 from gateway.planner import Subject
 from gateway.readpath import ledger
 from gateway.readpath.registry import ENROLLMENT, TABLES, Row, Table
-from gateway.readpath.sql import Shape
+from gateway.readpath.shapes import Shape
 from models.roster import Source
 from resolvers import filters, needs, plans
 from resolvers.context import Info

@@ -14,7 +14,7 @@ from gateway.readpath.members import Roster
 from gateway.readpath.paging import ORDERS, Order, Window, list_key
 from gateway.readpath.provenance import Evidence, Wanted
 from gateway.readpath.registry import ENROLLMENT, SECTION, USER, Row
-from gateway.readpath.sql import Shape
+from gateway.readpath.shapes import Shape
 from models.roster import MEMBER_STATES, Completeness, FieldGroup
 from resolvers import filters, needs
 from resolvers.context import Context, Info

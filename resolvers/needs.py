@@ -11,7 +11,7 @@ from gateway.readpath.answers import Parts, Question
 from gateway.readpath.ledger import Parent
 from gateway.readpath.provenance import Wanted
 from gateway.readpath.registry import Row
-from gateway.readpath.sql import Shape
+from gateway.readpath.shapes import Shape
 from models.roster import EnrollmentState, FieldGroup, Source
 from resolvers import plans
 from resolvers.context import Context

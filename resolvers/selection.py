@@ -14,7 +14,7 @@ from graphql import (
 )
 
 from gateway.readpath.registry import TABLES, Table
-from gateway.readpath.sql import Shape
+from gateway.readpath.shapes import Shape
 from resolvers.context import Context
 
 Nodes = Iterable[FieldNode]

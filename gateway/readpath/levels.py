@@ -1,14 +1,16 @@
 """One read function for each level of a query: all rows that one field means, for many parents at once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from gateway.readpath.connections import Connections
+from gateway.readpath.connections import Connections, Record
 from gateway.readpath.filters import Filter
 from gateway.readpath.paging import Cursor, Order, Window, order_value
 from gateway.readpath.provenance import Tally
 from gateway.readpath.registry import USER, Reader, Row, as_time
-from gateway.readpath.sql import Columns, Decode, From, Shape, Statement, select
+from gateway.readpath.shapes import Columns, Decode, Shape, select
+from gateway.readpath.sql import From, Statement
 from gateway.uow import Dialect
 from models.roster import Source
 
@@ -27,25 +29,42 @@ class Listing:
     key: str = ""
 
 
+Place = tuple[int, str | None]
+
+
 @dataclass(kw_only=True)
 class Page:
-    """Rows of one parent. `places` are their order values, in the same order."""
+    """Rows of one parent. `places` tells of any of them its id and order value, which its cursor holds."""
 
-    rows: list[Row] = field(default_factory=list)
-    places: list[tuple[int, str | None]] = field(default_factory=list)
-    more: bool = False
-
-    def add(self, row: Row, place: tuple[int, str | None], *, size: int) -> None:
-        """One more row, unless it is the one beyond `size` that tells that there are more."""
-        if len(self.rows) == size:
-            self.more = True
-            return
-        self.rows.append(row)
-        self.places.append(place)
+    rows: list[Any]
+    more: bool
+    places: Callable[[int], Place]
 
     def cursor(self, index: int, key: str, as_of: str | None) -> Cursor:
-        row_id, value = self.places[index]
+        row_id, value = self.places(index)
         return Cursor(key, row_id, value, as_of)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selected:
+    """How a statement's records become pages: what is made of one, and where its id and order value stand."""
+
+    decode: Decode
+    row_id: int
+    order: int
+
+    def page(self, listing: Listing, records: Sequence[Record]) -> Page:
+        """Of one parent's records: the one beyond the page's size tells that there are more."""
+        size = listing.window.size
+        kept = list(records[:size])
+        if listing.window.backwards:
+            kept.reverse()
+
+        def place(index: int) -> Place:
+            record = kept[index]
+            return record[self.row_id], order_value(listing.order, record, self.order)
+
+        return Page(rows=self.decode(kept), more=len(records) > size, places=place)
 
 
 @dataclass(frozen=True)
@@ -88,9 +107,8 @@ async def by_id(
         f" where {' and '.join(['asked.institution_id = $1', *source.seen()])}"
         f" and {statement.any_of('asked.id', ids, 'bigint')}"
     )
-    return {
-        record[own_id]: decode(record) for record in await connections.fetch(sql, statement.values)
-    }
+    records = await connections.fetch(sql, statement.values)
+    return dict(zip((record[own_id] for record in records), decode(records), strict=True))
 
 
 async def pages(
@@ -99,59 +117,51 @@ async def pages(
     """The page of each parent, in one statement."""
     read = _one_parent if len(parents) == 1 else _many_parents
     statement = Statement(connections.dialect, reader)
-    sql, columns = read(statement, reader, listing, parents)
-    found: dict[int, Page] = {parent: Page() for parent in parents}
-    for record in await connections.fetch(sql, statement.values):
-        page = found[record[columns.parent] if columns.parent is not None else parents[0]]
-        place = (record[columns.row_id], order_value(listing.order, record, columns.order))
-        page.add(columns.decode(record), place, size=listing.window.size)
-    if listing.window.backwards:
-        for page in found.values():
-            page.rows.reverse()
-            page.places.reverse()
+    sql, selected, parent = read(statement, reader, listing, parents)
+    records = await connections.fetch(sql, statement.values)
+    own = {parents[0]: records} if parent is None else by_parent(records, parent, parents)
+    return {parent_id: selected.page(listing, found) for parent_id, found in own.items()}
+
+
+def by_parent(
+    records: Iterable[Record], place: int, parents: Iterable[int]
+) -> dict[int, list[Record]]:
+    """The records of each parent, whose id stands at `place`."""
+    found: dict[int, list[Record]] = {parent: [] for parent in parents}
+    for record in records:
+        found[record[place]].append(record)
     return found
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Places:
-    """Where in a record things stand."""
-
-    decode: Decode
-    row_id: int
-    order: int
-    parent: int | None
-
-
-def _selected(rows: From, reader: Reader, listing: Listing) -> tuple[Columns, Decode, int]:
-    columns = Columns()
+def selected(listing: Listing, rows: From, columns: Columns, reader: Reader) -> Selected:
     decode = select(listing.shape, rows, columns, reader)
-    return columns, decode, columns.place(listing.order.value(rows))
+    order = columns.place(listing.order.value(rows))
+    return Selected(decode=decode, row_id=columns.place(rows.sql("{t}.id")), order=order)
 
 
 def _one_parent(
     statement: Statement, reader: Reader, listing: Listing, parents: Sequence[int]
-) -> tuple[str, _Places]:
-    rows = From(statement, listing.shape.table)
-    columns, decode, order = _selected(rows, reader, listing)
+) -> tuple[str, Selected, None]:
+    rows, columns = From(statement, listing.shape.table), Columns()
+    chosen = selected(listing, rows, columns, reader)
     parent = None if listing.parent is None else statement.bind(parents[0], "bigint")
     where = _where(rows, reader, listing, parent)
     clause, limit = _order_and_limit(rows, listing)
-    row_id = columns.place(rows.sql("{t}.id"))
     sql = f"select {columns} from {rows} where {where} order by {clause} limit {limit}"
-    return sql, _Places(decode=decode, row_id=row_id, order=order, parent=None)
+    return sql, chosen, None
 
 
 def _many_parents(
     statement: Statement, reader: Reader, listing: Listing, parents: Sequence[int]
-) -> tuple[str, _Places]:
+) -> tuple[str, Selected, int]:
     """Each parent's page is cut inside, then its to-one rows are joined."""
     parent_table, parent = statement.each(parents)
     inner = From(statement, listing.shape.table)
     where = _where(inner, reader, listing, parent)
     inner_clause, limit = _order_and_limit(inner, listing)
-    rows = From(statement, listing.shape.table)
-    columns, decode, order = _selected(rows, reader, listing)
-    row_id, parent_place = columns.place(rows.sql("{t}.id")), columns.place(parent)
+    rows, columns = From(statement, listing.shape.table), Columns()
+    chosen = selected(listing, rows, columns, reader)
+    place = columns.place(parent)
     clause = listing.order.clause(rows, backwards=listing.window.backwards)
     if statement.dialect is Dialect.POSTGRES:
         page = f"select {inner.alias}.* from {inner} where {where} order by {inner_clause} limit {limit}"
@@ -161,7 +171,7 @@ def _many_parents(
         own = f"{rows.alias}.institution_id = $1 and {rows.alias}.id in ({page})"
         source = f"{parent_table} join {rows.table.name} {rows.alias} on {own}{rows.joins}"
     sql = f"select {columns} from {source} order by {parent}, {clause}"
-    return sql, _Places(decode=decode, row_id=row_id, order=order, parent=parent_place)
+    return sql, chosen, place
 
 
 def _order_and_limit(rows: From, listing: Listing) -> tuple[str, str]:

@@ -7,7 +7,8 @@ from gateway.errors import Ambiguous, BadRequest
 from gateway.readpath.connections import Connections
 from gateway.readpath.ledger import Cover
 from gateway.readpath.registry import TABLES, Reader, Row
-from gateway.readpath.sql import Columns, From, Shape, Statement, select
+from gateway.readpath.shapes import Columns, Shape, select
+from gateway.readpath.sql import From, Statement
 from models import canvas_ids
 from models.roster import (
     CourseState,
@@ -105,7 +106,7 @@ async def one(connections: Connections, reader: Reader, by: By, shape: Shape) ->
     rows = await connections.fetch(sql, statement.values)
     if len(rows) > 1:
         raise _ambiguous(by)
-    return decode(rows[0]) if rows else None
+    return decode(rows)[0] if rows else None
 
 
 async def ids(connections: Connections, reader: Reader, wanted: Sequence[By]) -> tuple[int, ...]:

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from gateway.readpath.connections import Connections, Record
 from gateway.readpath.filters import EnrollmentFilter, one_word_of, people
-from gateway.readpath.levels import Listing, Page, by_id
-from gateway.readpath.paging import order_value
+from gateway.readpath.levels import Listing, Page, by_id, by_parent, selected
 from gateway.readpath.provenance import Tally
 from gateway.readpath.registry import ENROLLMENT, MEMBERSHIP, USER, Reader, Row, as_time
-from gateway.readpath.sql import Columns, From, Shape, Statement, select
+from gateway.readpath.shapes import Columns, Shape
+from gateway.readpath.sql import From, Statement
 from models.roster import EnrollmentState, EnrollmentType, Source
 
 # In order, the strongest first.
@@ -94,10 +94,9 @@ class Roster:
         statement = Statement(connections.dialect, reader)
         words = _said(statement, reader, self._filter, courses)
         rows, columns = From(statement, USER), Columns()
-        decode = select(self.listing.shape, rows, columns, reader)
+        chosen = selected(self.listing, rows, columns, reader)
         order, window = self.listing.order, self.listing.window
-        value = columns.place(order.value(rows))
-        own_id, course = columns.place(rows.sql("{t}.id")), columns.place("w.course_id")
+        course = columns.place("w.course_id")
         clause = order.clause(rows, backwards=False)
         beyond = ""
         if window.cursor is not None:
@@ -110,11 +109,9 @@ class Roster:
             f" and {rows.alias}.institution_id = $1{rows.joins}{beyond}) page"
             f" where nth <= {statement.bind(window.size + 1, 'bigint')} order by c{course}, nth"
         )
-        found = {course_id: Page() for course_id in courses}
-        for record in await connections.fetch(sql, statement.values):
-            place = (record[own_id], order_value(order, record, value))
-            found[record[course]].add(decode(record), place, size=window.size)
-        return found
+        records = await connections.fetch(sql, statement.values)
+        own = by_parent(records, course, courses)
+        return {course_id: chosen.page(self.listing, found) for course_id, found in own.items()}
 
     async def _words(
         self, connections: Connections, reader: Reader, pages: dict[int, Page]

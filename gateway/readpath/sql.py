@@ -1,17 +1,13 @@
-"""A statement while it is written: its parameters, the rows it joins, and how its answer is read."""
+"""A statement while it is written: its parameters, and the rows that it joins."""
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
 
 from gateway.errors import BadRequest
 from gateway.readpath import visible
-from gateway.readpath.registry import TABLES, Reader, Row, Table
-from gateway.sight import Sight
+from gateway.readpath.registry import TABLES, Reader, Table
 from gateway.uow import Dialect
-from gateway.viewer import Rights
 
 _LAST_CHARACTER = "\U0010ffff"
 _PATH = re.compile(r"\{([\w.]+)\}")
@@ -143,6 +139,13 @@ class From:
         return f"{self.table.name} {self.alias}{self.joins}"
 
 
+def below(path: tuple[str, ...], template: str) -> str:
+    """`template` of a linked row, written from where the path begins."""
+    if not path:
+        return template
+    return _PATH.sub(lambda match: "{" + ".".join((*path, *_path(match[1]))) + "}", template)
+
+
 def _path(text: str) -> tuple[str, ...]:
     return () if text == "t" else tuple(text.split("."))
 
@@ -155,139 +158,3 @@ def _storable(text: str) -> None:
 
 def _json(values: Iterable[object]) -> str:
     return json.dumps(list(values))
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What to bring of a row: its fields, and the same of rows it links to."""
-
-    table: Table
-    fields: frozenset[str] = frozenset()
-    links: tuple[tuple[str, "Shape"], ...] = ()
-
-    def hidden(
-        self, rights: Rights, course_id: int | None = None, path: tuple[str, ...] = ()
-    ) -> frozenset[str]:
-        """The fields that were asked for and may be missing because they may not be seen, as in "user.email".
-
-        `course_id`: whose rows they are, where they are all of one course.
-        """
-        own = self.table.type_name
-        mine = {
-            ".".join((*path, name)) for name in self.fields if rights.hides(own, name, course_id)
-        }
-        below = (shape.hidden(rights, course_id, (*path, name)) for name, shape in self.links)
-        return frozenset(mine).union(*below)
-
-    def groups(self, rights: Rights, path: tuple[str, ...] = ()) -> dict[str, str]:
-        """Fields of groups that some sources do not fill, and where the group's source stands.
-
-        Only what is shown of everybody: how many lack a hidden field is nobody's to know.
-        """
-        own = {
-            ".".join((*path, name)): _below(path, group)
-            for name in self.fields
-            if (group := self.table.fields[name].group) is not None
-            and not rights.hides(self.table.type_name, name, None)
-        }
-        for name, shape in self.links:
-            own |= shape.groups(rights, (*path, name))
-        return own
-
-
-class Columns:
-    """The select list of a statement, each expression once."""
-
-    def __init__(self) -> None:
-        self.expressions: list[str] = []
-        self._places: dict[str, int] = {}
-
-    def place(self, expression: str) -> int:
-        if expression not in self._places:
-            self._places[expression] = len(self.expressions)
-            self.expressions.append(expression)
-        return self._places[expression]
-
-    def __str__(self) -> str:
-        return ", ".join(self.expressions)
-
-
-Decode = Callable[[Sequence[Any]], Row]
-
-
-def select(
-    shape: Shape, source: From, columns: Columns, reader: Reader, path: tuple[str, ...] = ()
-) -> Decode:
-    """Put `shape` on the select list; the function that makes a row of the graph of a record.
-
-    Rows are keyed by the graph's names; `row_id` and the table's `always` columns stand beside them.
-    """
-    table, own = source.join(path)
-    plain = [(column, columns.place(f"{own}.{column}")) for column in table.always]
-    plain.append(("row_id", columns.place(f"{own}.id")))
-    made: list[tuple[str, Callable[..., Any], list[int]]] = []
-    blank = dict.fromkeys(f for f in shape.fields if not reader.rights.sees(table.type_name, f))
-    veiled = _veiled(shape, source, columns, reader, own)
-    for name in sorted(shape.fields - blank.keys()):
-        field = table.fields[name]
-        places = [columns.place(source.sql(_below(path, template))) for template in field.sql]
-        if field.make is None:
-            plain.append((name, places[0]))
-        else:
-            made.append((name, field.make, places))
-    links = [
-        (
-            name,
-            columns.place(_seen_link(source, (*path, name), own, table.links[name].column)),
-            below,
-        )
-        for name, linked in shape.links
-        for below in [select(linked, source, columns, reader, (*path, name))]
-    ]
-
-    def decode(record: Sequence[Any]) -> Row:
-        row: Row = {name: record[place] for name, place in plain}
-        if blank:
-            row |= blank
-        for name, make, places in made:
-            row[name] = make(reader, *[record[place] for place in places])
-        for name, place in veiled:
-            if not record[place]:
-                row[name] = None
-        for name, place, below in links:
-            row[name] = None if record[place] is None else below(record)
-        return row
-
-    return decode
-
-
-def _veiled(
-    shape: Shape, source: From, columns: Columns, reader: Reader, own: str
-) -> list[tuple[str, int]]:
-    """The fields that are shown of some rows only, each with the column that tells of which."""
-    type_name, places = shape.table.type_name, dict[Sight, int]()
-    found = []
-    for name in sorted(shape.fields):
-        part = reader.rights.part(type_name, name)
-        if part is None or not reader.rights.sees(type_name, name):
-            continue
-        if part not in places:
-            places[part] = columns.place(visible.condition(source.statement, type_name, own, part))
-        found.append((name, places[part]))
-    return found
-
-
-def _seen_link(source: From, path: tuple[str, ...], own: str, column: str) -> str:
-    """The id of the linked row, null where that is not seen."""
-    linked, alias = source.join(path)
-    condition = source.statement.seen(linked.type_name, alias)
-    return (
-        f"{own}.{column}" if condition is None else f"case when {condition} then {own}.{column} end"
-    )
-
-
-def _below(path: tuple[str, ...], template: str) -> str:
-    """`template` of a linked row, written from where the path begins."""
-    if not path:
-        return template
-    return _PATH.sub(lambda match: "{" + ".".join((*path, *_path(match[1]))) + "}", template)
