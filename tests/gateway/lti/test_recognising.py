@@ -86,7 +86,11 @@ MATCHES: dict[str, tuple[dict[str, Any], bool, list[str]]] = {
         False,
         ["login_id"],
     ),
-    "8: e-mail, never": (somebody("sub-b", email="A@Example.edu"), False, []),
+    "8: e-mail, never but by a person": (
+        somebody("sub-b", email="A@Example.edu"),
+        False,
+        ["email"],
+    ),
     "nothing in common": (somebody("sub-b", "legacy-b", sis="S-2"), False, []),
     "variables that were left as they are": (
         somebody("sub-b", canvas_user_sis_id="$Canvas.user.sisSourceId"),
