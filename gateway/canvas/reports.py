@@ -6,13 +6,14 @@ see the token (canvas-lms: lib/authentication_methods.rb).
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from gateway.canvas.client import Call, Canvas
-from gateway.errors import CutShort, OutboundError, SourceDown, SourceRefused
+from gateway.errors import CutShort, OutboundError, SourceDown, SourceError, SourceRefused
 from gateway.http.client import Client, Request
 
 REPORT = "provisioning_csv"
@@ -34,12 +35,13 @@ Sleep = Callable[[float], Awaitable[None]]
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """`began_at`: when Canvas began to read, or was asked to; `file`: present when the run is over and usable."""
+    """`began_at`: when Canvas began to read, or was asked to; `ours`: we have started it; `file`: of a run that is over."""
 
     id: str
     status: str
     began_at: datetime
     parameters: Mapping[str, Any]
+    ours: bool = False
     file: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
@@ -75,26 +77,34 @@ class Reports:
                 return found
         return []
 
-    async def start(self, call: Call) -> Run:
-        """A run that is under way already is shared: Canvas would begin a second one beside it."""
-        shared = next((run for run in await self.runs(call) if run.under_way), None)
-        if shared is not None:
-            return shared
+    async def start(self, call: Call, *, not_before: datetime) -> Run:
+        """A run that is under way is shared: Canvas would begin a second one beside it. An older one must be stuck."""
+        for run in await self.runs(call):
+            if run.under_way and run.began_at >= not_before:
+                return run
         fields = [(f"parameters[{name}]", "true") for name in (*FILES, "skip_message")]
-        return _run(await self.canvas.write(call, "POST", self._path, fields))
+        return replace(_run(await self.canvas.write(call, "POST", self._path, fields)), ours=True)
 
     async def ended(self, call: Call, run: Run, *, within: timedelta) -> Run:
         """The run when it is over. SourceDown when it failed, or takes too long."""
         wait, waited = _FIRST_WAIT, timedelta(0)
         while run.under_way:
             if waited >= within:
+                await self._give_up(call, run)
                 raise SourceDown(f"report {run.id} is still {run.status} after {within}")
             await self.sleep(wait.total_seconds())
             waited, wait = waited + wait, min(wait * 2, _LONGEST_WAIT)
-            run = _run(await self.canvas.get(call, f"{self._path}/{run.id}"))
+            answer = await self.canvas.get(call, f"{self._path}/{run.id}")
+            run = replace(_run(answer), ours=run.ours)
         if not run.usable:
             raise SourceDown(f"report {run.id} ended as {run.status}, without a file")
         return run
+
+    async def _give_up(self, call: Call, run: Run) -> None:
+        """A run of ours that is stuck would keep others waiting in the school's queue; somebody else's is theirs to end."""
+        if run.ours:
+            with suppress(SourceError):
+                await self.canvas.write(call, "DELETE", f"{self._path}/{run.id}")
 
     async def fetch(self, call: Call, run: Run, into: Path) -> None:
         """Its file, a csv or a zip."""

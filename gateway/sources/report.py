@@ -143,7 +143,7 @@ class ReportSource:
         if newest is not None and newest.began_at == offer.as_of:
             return newest
         began = self._clock()
-        started = await self._reports.start(call)
+        started = await self._reports.start(call, not_before=began - _MOST_PATIENCE)
         run = await self._reports.ended(call, started, within=_MOST_PATIENCE)
         self._newest = _Newest(run=run, looked_at=self._clock())
         self._teach(Endpoint.REPORT, call.meter, began)

@@ -22,7 +22,7 @@ from gateway.sources.report import ReportSource
 from gateway.store import scopes
 from gateway.sync.job import Guard
 from gateway.sync.report_loads import loader
-from gateway.uow import Database
+from gateway.uow import Database, Transaction
 from gateway.viewer import Viewer
 from models.canvas_ids import to_global
 from models.roster import ROSTER_STATES, EnrollmentState, FieldGroup
@@ -230,6 +230,15 @@ class Readers:
         for table in ("enrollment", "section", "course", "identity", "person"):
             for row in await self.rows(table):
                 await self.school.delete(table, row["id"])
+
+    async def forget_rosters(self) -> None:
+        """As if none had ever been read; courses, sections and people stay."""
+
+        async def work(tx: Transaction) -> None:
+            for table in ("enrollment", "membership", "coverage"):
+                await tx.run(f"delete from {table} where institution_id = $1", self.school.id)
+
+        await self.database.transact(work)
 
     async def stored(self, course: Course) -> dict[str, dict[str, Any]]:
         """The course's enrollments that have not ended, by Canvas's own ids."""
