@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypedDict
 
@@ -15,7 +15,6 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import graphiql, health
 from gateway.auth import Authenticator, launched_sessions, people, service_tokens
-from gateway.canvas.buckets import LocalBuckets
 from gateway.console import routes as console_pages
 from gateway.console.visitors import Answer, Ask, Console
 from gateway.http.client import Client
@@ -25,8 +24,11 @@ from gateway.metrics import Metrics
 from gateway.middleware import DatabaseContext, OriginRule, RequestRecord
 from gateway.permissions import Permissions
 from gateway.readpath.connections import Connections, open_connections
+from gateway.reads import Reads
 from gateway.seal import Seal
 from gateway.settings import Settings
+from gateway.shared import open_shared
+from gateway.sourcing import Sourcing
 from gateway.store import institutions, schema
 from gateway.uow import Database
 from gateway.upstreams import upstreams
@@ -39,7 +41,14 @@ from resolvers.schema import make_graph as make_roster_graph
 _ROUTES = frozenset(
     {"/graphql", "/healthz", "/readyz", "/metrics", *lti.ADDRESSES, *console_pages.ADDRESSES}
 )
-_CORS_HEADERS = ["authorization", "content-type", "cache-control", "roster-act-as", "x-request-id"]
+_CORS_HEADERS = [
+    "authorization",
+    "content-type",
+    "cache-control",
+    "roster-act-as",
+    "roster-explain",
+    "x-request-id",
+]
 
 
 class State(TypedDict):
@@ -60,6 +69,7 @@ class Parts(NamedTuple):
     connections: Connections
     clock: Callable[[], datetime]
     stop: asyncio.Event
+    reads: Reads
 
 
 MakeGraph = Callable[[Parts], Graph]
@@ -76,7 +86,13 @@ def roster_graph(parts: Parts) -> Graph:
         institution = parts.settings.institution(slug)
         return institution.default_max_age if institution else None
 
-    return make_roster_graph(parts.connections, clock=parts.clock, default_max_age=default_max_age)
+    return make_roster_graph(
+        parts.connections,
+        clock=parts.clock,
+        default_max_age=default_max_age,
+        reads=parts.reads,
+        longest=parts.settings.server.query_timeout,
+    )
 
 
 def create_app(
@@ -98,6 +114,8 @@ def create_app(
             Database.open(server.database_url) as database,
             open_connections(server.database_url) as connections,
             Client(allows_private_networks=server.allows_private_networks) as client,
+            open_shared(server, now) as shared,
+            AsyncExitStack() as stack,
         ):
             await prepare(settings, database)
             metrics.watch(
@@ -105,7 +123,21 @@ def create_app(
                 "Connections of the reads to the database",
                 connections.usage,
             )
-            parts = Parts(settings, database, connections, now, stop or asyncio.Event())
+            connected = await upstreams(settings, database, client, shared.buckets, now)
+            launches = Launches.build(settings, database, client, now)
+            sourcing = Sourcing(
+                configured=settings,
+                database=database,
+                connections=connections,
+                http=client,
+                upstreams=connected,
+                platforms=launches.platforms,
+                sign=launches.own_keys.sign,
+                shared=shared,
+                clock=now,
+            )
+            reads = await stack.enter_async_context(sourcing.open())
+            parts = Parts(settings, database, connections, now, stop or asyncio.Event(), reads)
             operations = Operations(
                 make_graph(parts),
                 limits=limits or Limits(),
@@ -113,7 +145,6 @@ def create_app(
                 stop=parts.stop,
                 metrics=metrics,
             )
-            connected = await upstreams(settings, database, client, LocalBuckets(now), now)
             permissions = Permissions(
                 database, Seal([one.reveal() for one in server.secret_key]), now, connected
             )
@@ -130,7 +161,7 @@ def create_app(
                     database=database,
                     endpoint=endpoint,
                     metrics=metrics,
-                    launches=Launches.build(settings, database, client, now),
+                    launches=launches,
                     console=Console(
                         settings=settings,
                         database=database,
@@ -197,6 +228,6 @@ def _for_browsers(settings: Settings) -> list[Middleware]:
             allow_methods=["GET", "POST"],
             allow_headers=_CORS_HEADERS,
             allow_credentials=True,
-            expose_headers=["x-request-id"],
+            expose_headers=["x-request-id", "age"],
         ),
     ]

@@ -15,6 +15,12 @@ from gateway.canvas.client import Meter
 
 T = TypeVar("T")
 
+# Where several want the same at once, the next read begins when nobody has joined it for a moment: what looks like one
+# burst to its callers comes in over some time.
+_QUIET_SECONDS = 0.05
+_LONGEST_SECONDS = 1.0
+_NO_WAIT_SECONDS = 0.02
+
 
 class Turns(Protocol):
     """One holder at a time of each key, among all processes that share a store."""
@@ -34,10 +40,11 @@ class OwnTurns:
 class Flight(Generic[T]):
     """A read, on its way or waiting for its turn (`began` None), for so many `riders`.
 
-    `since`: what the most demanding of them needs.
+    `since`: what the most demanding of them needs; `boarded`: when, by the loop's clock, the last of them came.
     """
 
     since: datetime
+    boarded: float
     began: datetime | None = None
     riders: int = 1
     meter: Meter = field(default_factory=Meter)
@@ -71,9 +78,10 @@ class Flights(Generic[T]):
         last = self._last.get(key)
         if last is not None and last.serves(since):
             last.since = max(last.since, since)
+            last.boarded = _loop_time()
             last.riders += 1
             return last
-        flight: Flight[T] = Flight(since=since)
+        flight: Flight[T] = Flight(since=since, boarded=_loop_time())
         flight.task = asyncio.create_task(self._fly(key, flight, last, known, read))
         flight.task.add_done_callback(lambda _: self._land(key, flight))
         self._last[key] = flight
@@ -97,9 +105,12 @@ class Flights(Generic[T]):
         known: Callable[[datetime], Awaitable[T | None]],
         read: Callable[[Meter], Coroutine[Any, Any, T]],
     ) -> T:
+        created = _loop_time()
         if before is not None:
             await asyncio.wait([before.task])
         async with self._turns.turn(key):
+            if _loop_time() - created > _NO_WAIT_SECONDS:
+                await _quiet(flight)
             flight.began = self._clock()
             found = await known(flight.since)
             return await read(flight.meter) if found is None else found
@@ -109,3 +120,13 @@ class Flights(Generic[T]):
             del self._last[key]
         if not flight.task.cancelled():
             flight.task.exception()  # seen, also where nobody waits any more
+
+
+async def _quiet(flight: Flight[T]) -> None:
+    end = _loop_time() + _LONGEST_SECONDS
+    while (wait := min(flight.boarded + _QUIET_SECONDS, end) - _loop_time()) > 0:  # noqa: ASYNC110  there is no end of waiting but time's
+        await asyncio.sleep(wait)
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()

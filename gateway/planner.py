@@ -60,7 +60,7 @@ class Need:
     sources: frozenset[Source] | None = None
     person: int | None = None
     rights_known: bool = True
-    deadline: timedelta = timedelta(seconds=20)
+    deadline: timedelta = field(default=timedelta(seconds=20), compare=False)
     around: tuple[Scope, ...] = ()
 
 
