@@ -4,31 +4,28 @@ What is missing from a batch ends only as `gateway.merge` says: an enrollment by
 a membership by a whole pull; a part of an answer ends nothing.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
 
 import polars as pl
-from msgspec import Struct, UnsetType
 
-from gateway.batch import Batch, Course, Enrollment, Person, Section, Taken
+from gateway.batch import Batch, Enrollment, Person, Taken
 from gateway.changes import SubjectType
 from gateway.identity import Trust
 from gateway.merge import Silence, silence_of
 from gateway.planner import ScopeKind, Subject
-from gateway.store import identities, ledger, matching, memberships, merging, told
+from gateway.store import identities, ledger, matching, memberships, merging, placing, told
 from gateway.store.identities import Held
 from gateway.store.ledger import Cover
 from gateway.store.memberships import Ended, Guard
 from gateway.store.merging import Merged, Telling
-from gateway.store.shapes import ACCOUNT, COURSE, ENROLLMENT, PERSON, SECTION, TERM, Shape
-from gateway.store.told import Columns, Mention, alike, our_ids
+from gateway.store.placing import Places
+from gateway.store.shapes import ENROLLMENT, PERSON
+from gateway.store.told import Columns, alike, merged_in, our_ids
 from gateway.uow import Database, Transaction
 from models import text
 from models.roster import ChangeKind, EnrollmentState
-
-S = TypeVar("S", bound=Struct)
 
 _SCOPE_COLUMNS = {
     ScopeKind.COURSE: "course_id",
@@ -93,10 +90,10 @@ class _Taking:
     async def take(self, first: int | None) -> Taken:
         """`first`: the course whose first load this is."""
         batch = self.batch
-        courses = await self._courses()
-        sections = await self._sections(courses)
+        places = await placing.place(self.tx, batch, self.telling)
+        self.merged += places.merged
         people, doubts = await self._people()
-        await self._enrollments(courses, sections, people)
+        await self._enrollments(places, people)
         # Somebody else's identifier in the list means them too, until the desk has decided.
         present = set(people.values()) | {one.holder for one in doubts if one.holder is not None}
         ended = await self._memberships(people, present)
@@ -118,68 +115,6 @@ class _Taking:
             **vars(self.merged),
         )
 
-    async def _courses(self) -> Mapping[int, int]:
-        """Our ids by Canvas id; what is only mentioned is made by its id alone."""
-        batch = self.batch
-        accounts = await self._mentioned(ACCOUNT, _numbers(c.account for c in batch.courses))
-        terms = await self._mentioned(TERM, _numbers(c.term for c in batch.courses))
-
-        def columns(course: Course) -> Columns:
-            known = told.columns(course)
-            if "name" in known:
-                known |= told.keys(course.name, course.course_code)
-            for name, ids in (("account", accounts), ("term", terms)):
-                if name in known:
-                    known[f"{name}_id"] = ids.get(known.pop(name))
-            return known
-
-        await self._merge(COURSE, batch.courses, columns)
-        named = {c.canvas_id for c in batch.courses}
-        named |= {s.course for s in batch.sections} | {e.course for e in batch.enrollments}
-        named |= set(_numbers(s.origin for s in batch.sections))
-        return await self._mentioned(COURSE, named)
-
-    async def _mentioned(self, shape: Shape, canvas_ids: Collection[int]) -> Mapping[int, int]:
-        known = await our_ids(self.tx, self.batch.institution_id, shape.table, canvas_ids)
-        new = [Mention(canvas_id=one) for one in sorted(set(canvas_ids) - known.keys())]
-        if not new:
-            return known
-        await self._merge(shape, new, told.columns)
-        return await our_ids(self.tx, self.batch.institution_id, shape.table, canvas_ids)
-
-    async def _sections(self, courses: Mapping[int, int]) -> Mapping[int, int]:
-        """A section that an enrollment names is written where it is new, or has moved to another course."""
-        batch = self.batch
-        described = {section.canvas_id for section in batch.sections}
-        mentioned = {
-            e.section: Section(canvas_id=e.section, course=e.course)
-            for e in batch.enrollments
-            if e.section not in described
-        }
-        where = await self._where_sections_are(mentioned)
-        moved = [s for s in mentioned.values() if where.get(s.canvas_id) != courses[s.course]]
-
-        def columns(section: Section) -> Columns:
-            known = told.columns(section)
-            known["course_id"] = courses[known.pop("course")]
-            if "origin" in known:
-                known["origin_course_id"] = courses.get(known.pop("origin"))
-            return known
-
-        await self._merge(SECTION, [*batch.sections, *moved], columns)
-        return await our_ids(self.tx, batch.institution_id, "section", described | mentioned.keys())
-
-    async def _where_sections_are(self, canvas_ids: Collection[int]) -> Mapping[int, int]:
-        ids = await our_ids(self.tx, self.batch.institution_id, "section", canvas_ids)
-        if not ids:
-            return {}
-        listed = ", ".join(f"{one:d}" for one in sorted(ids.values()))
-        rows = await self.tx.rows(
-            f"select canvas_id, course_id from section where institution_id = $1 and id in ({listed})",
-            self.batch.institution_id,
-        )
-        return {int(row["canvas_id"]): int(row["course_id"]) for row in rows}
-
     async def _people(self) -> tuple[dict[str, int], list[Held]]:
         """Our ids by the batch's keys, and what went to the desk."""
         batch, tx = self.batch, self.tx
@@ -188,42 +123,49 @@ class _Taking:
         found = await matching.recognise(
             tx, batch.institution_id, batch.people, course=course, trust=self.trust
         )
-        ids: dict[str, int] = {}
+        known_people = {key: who.person for key, who in found.people.items()}
+        ids = {key: who for key, who in known_people.items() if who is not None}
+        # Two of the batch may be one person, of whom the first tells.
+        telling = {who: key for key, who in reversed(ids.items())}
+        people = [
+            one for one in batch.people if telling.get(ids.get(one.key, 0), one.key) == one.key
+        ]
 
         def columns(person: Person) -> Columns:
             known = told.columns(person)
-            known["id"] = found.people[person.key].person
+            known["id"] = known_people[person.key]
             for name in ("key", "aliases", "test_student"):
                 del known[name]
             if "name" in known or "sortable_name" in known:
                 known |= _person_keys(person)
             return known
 
-        for people, frame in alike(batch.people, columns):
+        for told_people, frame in alike(people, columns):
             await merging.stage(tx, PERSON, frame, self.telling, match=False)
             self.merged += await merging.settle(tx, PERSON, frame.columns, self.telling)
             staged = await tx.rows("select n, id from staged")
             of_row = {int(row["n"]): int(row["id"]) for row in staged}
-            ids |= {person.key: of_row[n] for n, person in enumerate(people, 1) if n in of_row}
+            ids |= {person.key: of_row[n] for n, person in enumerate(told_people, 1)}
         await identities.end(tx, self.telling, found.ends)
         await matching.open_aliases(tx, self.telling, found, ids, course)
         doubts = [(replace(held, claimant=ids[key]), why) for key, held, why in found.doubts]
         await identities.record_conflicts(tx, self.telling, doubts)
         return ids, [held for held, _ in doubts]
 
-    async def _enrollments(
-        self, courses: Mapping[int, int], sections: Mapping[int, int], people: Mapping[str, int]
-    ) -> None:
+    async def _enrollments(self, places: Places, people: Mapping[str, int]) -> None:
         def columns(row: Enrollment) -> Columns:
             known = told.columns(row)
-            known["course_id"] = courses[known.pop("course")]
-            known["section_id"] = sections[known.pop("section")]
+            known["course_id"] = places.courses[known.pop("course")]
+            known["section_id"] = places.sections[known.pop("section")]
             known["person_id"] = people[known.pop("person")]
             associated = known.pop("associated")
             known["associated_person_id"] = None if associated is None else people.get(associated)
             return known
 
-        seen = await self._merge(ENROLLMENT, self.batch.enrollments, columns)
+        merged, seen = await merged_in(
+            self.tx, ENROLLMENT, self.batch.enrollments, columns, self.telling
+        )
+        self.merged += merged
         ended = [*await self._gone(), *await self._silent(seen)]
         if ended:
             frame = pl.DataFrame(
@@ -262,17 +204,6 @@ class _Taking:
             self.tx, batch, batch.scope.id, frozenset(present), now=self.now, guard=self.guard
         )
 
-    async def _merge(
-        self, shape: Shape, rows: Iterable[S], columns: Callable[[S], Columns]
-    ) -> set[int]:
-        """Our ids of the rows."""
-        ids: set[int] = set()
-        for _, frame in alike(rows, columns):
-            await merging.stage(self.tx, shape, frame, self.telling)
-            self.merged += await merging.settle(self.tx, shape, frame.columns, self.telling)
-            ids.update(await merging.staged_ids(self.tx))
-        return ids
-
     async def _cover(self, *, whole: bool) -> None:
         batch = self.batch
         if batch.scope is None or batch.subject is None:
@@ -308,10 +239,6 @@ class _Taking:
             course,
             batch.source.value,
         )
-
-
-def _numbers(values: Iterable[int | UnsetType | None]) -> set[int]:
-    return {value for value in values if isinstance(value, int)}
 
 
 def _person_keys(person: Person) -> Columns:

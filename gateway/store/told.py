@@ -8,6 +8,9 @@ import polars as pl
 from msgspec import UNSET, Struct
 from msgspec.structs import asdict
 
+from gateway.store import merging
+from gateway.store.merging import Merged, Telling
+from gateway.store.shapes import Shape
 from gateway.uow import Transaction
 from models import text
 
@@ -82,3 +85,19 @@ async def our_ids(
         )
         found |= {int(row["canvas_id"]): int(row["id"]) for row in rows}
     return found
+
+
+async def merged_in(
+    tx: Transaction,
+    shape: Shape,
+    rows: Iterable[S],
+    columns_of: Callable[[S], Columns],
+    telling: Telling,
+) -> tuple[Merged, set[int]]:
+    """The rows merged into their table: what became of them, and our ids of them."""
+    total, ids = Merged(), set[int]()
+    for _, frame in alike(rows, columns_of):
+        await merging.stage(tx, shape, frame, telling)
+        total += await merging.settle(tx, shape, frame.columns, telling)
+        ids.update(await merging.staged_ids(tx))
+    return total, ids
