@@ -17,6 +17,7 @@ from gateway import graphiql, health
 from gateway.auth import Authenticator, launched_sessions, people, service_tokens
 from gateway.console import routes as console_pages
 from gateway.console.visitors import Answer, Ask, Console
+from gateway.desk import Desk
 from gateway.http.client import Client
 from gateway.lti import routes as lti
 from gateway.lti.launches import Launches
@@ -92,6 +93,7 @@ def roster_graph(parts: Parts) -> Graph:
         default_max_age=default_max_age,
         reads=parts.reads,
         longest=parts.settings.server.query_timeout,
+        desk=Desk(parts.database, parts.clock),
     )
 
 

@@ -5,6 +5,7 @@ RosterError                  anything that we say to a person; its text is the m
 ├── UsageError               the command line was used wrongly
 ├── UnusableFile             a report file cannot be imported; nothing was changed
 ├── LaunchRefused            a launch is not let in: its page says why, `code` says it to the log
+├── WriteRefused             a mutation cannot be carried out: an entry of `errors` in its payload
 ├── MailNotSent              the mail server took no mail
 ├── OutboundError            somebody else's server gave no usable answer to a request of ours
 │   ├── NotSent              nothing was sent: sending again is safe
@@ -31,6 +32,8 @@ RosterError                  anything that we say to a person; its text is the m
 """
 
 from typing import ClassVar
+
+from models.roster import MutationErrorCode
 
 
 class RosterError(Exception):
@@ -61,6 +64,15 @@ class LaunchRefused(RosterError):
         super().__init__(message)
         self.code = code
         self.status = status
+
+
+class WriteRefused(RosterError):
+    """`path`: the field of the input that it is about."""
+
+    def __init__(self, code: MutationErrorCode, message: str, *path: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.path = path
 
 
 class MailNotSent(RosterError):

@@ -8,7 +8,7 @@ followed against a stronger one, and two people are never joined silently.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from models.roster import IdentityKind
+from models.roster import IdentityKind, Resolution
 
 UNEXPANDED = "$"  # `$Canvas.user.id` is a variable that the platform did not know, not an id
 NO_VALUE = frozenset({"", "0"})
@@ -109,6 +109,15 @@ ORDER = (
     IdentityKind.LOGIN_ID,
 )
 
+# In which column of a person the graph shows the identifier.
+COLUMNS: Mapping[IdentityKind, str] = {
+    IdentityKind.CANVAS_GLOBAL_ID: "canvas_id",
+    IdentityKind.CANVAS_UUID: "uuid",
+    IdentityKind.SIS_USER_ID: "sis_id",
+    IdentityKind.INTEGRATION_ID: "integration_id",
+    IdentityKind.LOGIN_ID: "login_id",
+}
+
 # A person has one of these at a time, so another value contradicts. `sub`s and 1.1 ids are many after a merge, a uuid
 # may be an older one in some contexts, and logins with their SIS ids are many by nature: they only veto where noted.
 ONE_AT_A_TIME = frozenset({IdentityKind.CANVAS_GLOBAL_ID})
@@ -143,6 +152,16 @@ def decide(evidence: Evidence, candidates: Sequence[Candidate], trust: Trust) ->
         sorted(c.person for c in candidates if _shared(evidence, c, IdentityKind.EMAIL))
     )
     return Stranger(aliases=evidence.aliases, lookalikes=lookalikes)
+
+
+def proposed(kind: IdentityKind, *, claimed: bool) -> Resolution:
+    """What would be done with a conflict over an identifier; `claimed`: it is known who else claims it.
+
+    Canvas's own ids name two people only when it has merged them; what a school gives out, it gives to somebody else.
+    """
+    if not claimed:
+        return Resolution.KEEP
+    return Resolution.MOVE if kind in SCHOOLS_WORD else Resolution.MERGE
 
 
 def _one_person(evidence: Evidence, candidate: Candidate, kind: IdentityKind) -> Decision:

@@ -132,6 +132,28 @@ class IdentityKind(StrEnum):
         return value.lower() if self in (IdentityKind.LOGIN_ID, IdentityKind.EMAIL) else value
 
 
+class Resolution(StrEnum):
+    """What an operator may decide of a conflict at the identity desk."""
+
+    MERGE = "MERGE"
+    MOVE = "MOVE"
+    KEEP = "KEEP"
+
+
+class MutationErrorCode(StrEnum):
+    NOT_FOUND = "NOT_FOUND"
+    NOT_PERMITTED = "NOT_PERMITTED"
+    ALREADY_EXISTS = "ALREADY_EXISTS"
+    INVALID = "INVALID"
+    CONFLICT = "CONFLICT"
+    IDEMPOTENCY_MISMATCH = "IDEMPOTENCY_MISMATCH"
+    CANVAS_REFUSED = "CANVAS_REFUSED"
+    CANVAS_UNAVAILABLE = "CANVAS_UNAVAILABLE"
+    THROTTLED = "THROTTLED"
+    GUARD_TRIPPED = "GUARD_TRIPPED"
+    NOT_SUPPORTED = "NOT_SUPPORTED"
+
+
 # States omitted in a question mean these (contract: Course.members, Course.enrollments).
 MEMBER_STATES = (EnrollmentState.ACTIVE,)
 ROSTER_STATES = (EnrollmentState.ACTIVE, EnrollmentState.INVITED, EnrollmentState.CREATION_PENDING)

@@ -10,6 +10,8 @@ import strawberry
 from strawberry.dataloader import DataLoader
 
 from gateway import shield
+from gateway.desk import Desk
+from gateway.errors import Forbidden
 from gateway.feed import Feed
 from gateway.outcomes import Asking, Outcome, Spending
 from gateway.planner import Need
@@ -47,6 +49,7 @@ class Context:
     longest: timedelta = timedelta(seconds=20)
     explains: bool = False
     operation: Operation | None = None
+    desk: Desk | None = None
     reader: Reader = field(init=False)
     _loaders: dict[Hashable, DataLoader[Any, Any]] = field(init=False)
     _spending: Spending = field(init=False)
@@ -66,6 +69,12 @@ class Context:
             now=self.clock(),
             rights=self.viewer.rights,
         )
+
+    def writes_desk(self) -> Desk:
+        """The identity desk; a graph that is only read has none."""
+        if self.desk is None:
+            raise Forbidden("This graph is only read.")
+        return self.desk
 
     def reads_roster(self) -> Reader:
         """The reader, for credentials that may read the roster; Forbidden for others."""

@@ -11,7 +11,7 @@ from models import roster
 E = TypeVar("E", bound=EnumMeta)
 
 
-_NAMES = {"Direction": "OrderDirection"}
+_NAMES = {"Direction": "OrderDirection", "Resolution": "IdentityResolution"}
 
 
 def _explain(enum: E, description: str, **values: str) -> E:
@@ -211,4 +211,47 @@ _explain(
     CREATED_AT="When Canvas made the enrollment.",
     UPDATED_AT="When Canvas last changed it.",
     LAST_ACTIVITY_AT="When the person was last active in the course.",
+)
+
+
+_explain(
+    roster.Resolution,
+    "How a conflict of the identity desk is settled.",
+    MERGE="The two are one person.",
+    MOVE="The identifier is the claimant's now.",
+    KEEP="They are two people, and the identifier stays where it is.",
+)
+
+
+class ResolveTask(StrEnum):
+    CONFIRM = "CONFIRM"
+    MERGE = "MERGE"
+    MOVE = "MOVE"
+    KEEP = "KEEP"
+    UNDO = "UNDO"
+
+
+_explain(
+    ResolveTask,
+    "What to do with a conflict of the identity desk.",
+    CONFIRM="As the conflict's `proposal` says.",
+    MERGE="The two are one person. Each identifier stays with whom it came; all else goes to the one who stays.",
+    MOVE="The identifier is the claimant's now: it ends with whoever has it.",
+    KEEP="They are two people, and the identifier stays where it is. The same conflict is not shown again.",
+    UNDO="Take back how it was settled: the conflict waits again.",
+)
+_explain(
+    roster.MutationErrorCode,
+    "Why a mutation was not carried out.",
+    NOT_FOUND="Something that the input names does not exist.",
+    NOT_PERMITTED="The person for whom it was to be done may not do it.",
+    ALREADY_EXISTS="It is there already.",
+    INVALID="The input makes no sense as it is.",
+    CONFLICT="Things stand otherwise than the input takes for granted.",
+    IDEMPOTENCY_MISMATCH="The key was used with another input.",
+    CANVAS_REFUSED="Canvas refused it; the message says what Canvas said.",
+    CANVAS_UNAVAILABLE="Canvas could not be reached: try later.",
+    THROTTLED="Canvas would have been asked too much: try later.",
+    GUARD_TRIPPED="It would change more than the institution's guard lets through at once.",
+    NOT_SUPPORTED="This gateway, or this Canvas, cannot do it.",
 )

@@ -11,6 +11,7 @@ from gateway.readpath import ledger, levels, lookups
 from gateway.readpath.lookups import By
 from gateway.readpath.paging import MAX_SIZE
 from gateway.readpath.registry import ACCOUNT, TABLES, Row
+from gateway.viewer import Scope
 from resolvers.context import Context, Info
 from resolvers.selection import Selection
 
@@ -59,6 +60,8 @@ async def node(info: Info, type_name: str, row_id: int) -> Row | None:
 
     if type_name not in TABLES:
         return None
+    if type_name == "IdentityConflict":
+        context.viewer.require(Scope.ADMIN)
     name = ("node", type_name, *(id(one) for one in raw.field_nodes))
     return await context.load(name, row_id, batch)
 

@@ -10,6 +10,7 @@ from resolvers import explained, inputs, lists, nodes
 from resolvers.changes import ChangeConnection, changes
 from resolvers.connections import Connection
 from resolvers.context import Info
+from resolvers.desk import IdentityConflictConnection, conflicts
 from resolvers.provenance import SourceStatus, described
 from resolvers.types import (
     Account,
@@ -129,5 +130,9 @@ class Query:
     sources: list[SourceStatus] = resolved(
         explained.sources,
         "The sources that rosters come from: what each can do now, and how it last did.",
+    )
+    identity_conflicts: IdentityConflictConnection = resolved(
+        conflicts,
+        "Conflicts of the identity desk, newest first. Omitted: those that wait. Needs the scope `admin`.",
     )
     sync_runs: SyncRunConnection = resolved(lists.sync_runs, "All runs, newest first.")

@@ -8,6 +8,7 @@ import strawberry
 from graphql import GraphQLObjectType, GraphQLResolveInfo
 from strawberry.schema.config import StrawberryConfig
 
+from gateway.desk import Desk
 from gateway.feed import Feed
 from gateway.readpath.connections import Connections
 from gateway.reads import Reads
@@ -16,6 +17,7 @@ from resolvers import freshness
 from resolvers.context import Context
 from resolvers.documents import UseDocument
 from resolvers.masking import Schema
+from resolvers.mutations import InputError, Mutation
 from resolvers.operations import Graph
 from resolvers.queries import Query
 from resolvers.scalars import SCALARS
@@ -51,8 +53,9 @@ def _reader(name: str) -> Callable[..., Any]:
 schema = _read_rows_directly(
     Schema(
         query=Query,
+        mutation=Mutation,
         subscription=Subscription,
-        types=[Term],
+        types=[Term, InputError],
         extensions=[UseDocument],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
@@ -66,8 +69,9 @@ def make_graph(
     default_max_age: Callable[[str], timedelta | None],
     reads: Reads | None = None,
     longest: timedelta = timedelta(seconds=20),
+    desk: Desk | None = None,
 ) -> Graph:
-    """The graph over a store, which `reads` keeps fresh.
+    """The graph over a store, which `reads` keeps fresh; `desk`: where identities are settled.
 
     `default_max_age` tells each institution's by its slug; `longest`: how long an operation may take.
     """
@@ -83,6 +87,7 @@ def make_graph(
             requested=freshness.of_request(headers),
             reads=reads,
             longest=longest,
+            desk=desk,
             explains=headers.get("roster-explain") == "1",
         )
 

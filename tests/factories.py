@@ -69,6 +69,12 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
         "deployment_id": "1:abc",
         "launched_at": READ_AT,
     },
+    "identity_conflict": {
+        "source": "LAUNCH",
+        "scope": "",
+        "evidence": "they differ",
+        "found_at": READ_AT,
+    },
     "change": {"at": READ_AT, "kind": "UPDATED", "source": "REPORT"},
     "sync_run": {
         "source": "REPORT",

@@ -29,6 +29,8 @@ _templates.filters |= {
     "ago": words.ago,
     "types": words.types,
     "source": words.source,
+    "kind": words.kind,
+    "resolution": words.resolution,
     "query": lambda fields: f"?{urlencode(fields)}" if fields else "",
 }
 

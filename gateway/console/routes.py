@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.auth import SESSION_COOKIES, session_cookies
-from gateway.console import connections, roster, visitors
+from gateway.console import connections, people, roster, visitors
 from gateway.console.pages import page
 from gateway.console.visitors import Console, Visitor
 from gateway.errors import Forbidden, PublicError, Unauthenticated
@@ -145,6 +145,8 @@ routes: list[BaseRoute] = [
     _operator("/console/connections", connections.overview, _BOTH),
     _operator("/console/connections/accept", connections.accept, ["POST"]),
     _operator("/console/connections/forget", connections.forget, ["POST"]),
+    _operator("/console/people", people.overview, _BOTH),
+    _operator("/console/people/settle", people.settle, ["POST"]),
     _operator("/console/tokens", connections.tokens_page, _BOTH),
     _operator("/console/tokens/create", connections.create_token, ["POST"]),
     _operator("/console/tokens/revoke", connections.revoke_token, ["POST"]),

@@ -22,6 +22,21 @@ _TYPES = {
     "OBSERVER": "Observer",
     "TEST_STUDENT": "Test student",
 }
+_KINDS = {
+    "LTI13_SUB": "LTI id",
+    "LTI11_USER_ID": "LTI 1.1 user id",
+    "CANVAS_GLOBAL_ID": "Canvas id",
+    "CANVAS_UUID": "Canvas UUID",
+    "SIS_USER_ID": "SIS id",
+    "INTEGRATION_ID": "Integration id",
+    "LOGIN_ID": "Login",
+    "EMAIL": "E-mail address",
+}
+RESOLUTIONS = {
+    "MERGE": "They are one person: merge them",
+    "MOVE": "It is the claimant's: move it",
+    "KEEP": "They are two people: leave it where it is",
+}
 _COMPLETE = {
     "COMPLETE": "Everybody who should be in it is in it.",
     "PARTIAL": "Somebody may be missing from it.",
@@ -36,6 +51,14 @@ _UNITS = (
 
 def source(name: str | None) -> str:
     return "nobody" if name is None else _SOURCES.get(name, name)
+
+
+def kind(name: str) -> str:
+    return _KINDS.get(name, name)
+
+
+def resolution(name: str) -> str:
+    return RESOLUTIONS.get(name, name)
 
 
 def types(names: list[str]) -> str:

@@ -159,6 +159,26 @@ class SyncRunFilter:
         return found
 
 
+@dataclass(frozen=True, kw_only=True)
+class IdentityConflictFilter:
+    """`settled` None: those that wait and those that do not."""
+
+    settled: bool | None = False
+    kinds: tuple[IdentityKind, ...] | None = None
+
+    @property
+    def meant(self) -> frozenset[str]:
+        return frozenset()
+
+    def conditions(self, rows: From, _reader: Reader) -> list[str]:
+        found = []
+        if self.settled is not None:
+            found.append(rows.sql(f"{{t}}.resolved_at is {'not null' if self.settled else 'null'}"))
+        if self.kinds is not None:
+            found.append(one_word_of(rows.sql("{t}.kind"), self.kinds))
+        return found
+
+
 def _or_living(states: Iterable[str] | None, all_states: Iterable[str]) -> frozenset[str]:
     return frozenset(all_states) - {"DELETED"} if states is None else frozenset(states)
 

@@ -3,34 +3,23 @@
 from collections.abc import Sequence
 
 from gateway.readpath.connections import Connections
-from gateway.readpath.registry import Reader, Row
+from gateway.readpath.registry import ALIAS_FIELDS, Reader, Row
 from gateway.readpath.sql import Statement
 from models.roster import IdentityKind
-
-# The field of a User that shows the same: whoever may not see the one sees no alias of its kind.
-FIELDS = {
-    IdentityKind.LTI13_SUB: "ltiSub",
-    IdentityKind.LTI11_USER_ID: "lti11UserId",
-    IdentityKind.CANVAS_GLOBAL_ID: "canvasId",
-    IdentityKind.CANVAS_UUID: "uuid",
-    IdentityKind.SIS_USER_ID: "sisId",
-    IdentityKind.INTEGRATION_ID: "integrationId",
-    IdentityKind.LOGIN_ID: "loginId",
-    IdentityKind.EMAIL: "email",
-}
 
 
 async def identities(
     connections: Connections, reader: Reader, people: Sequence[int]
 ) -> dict[int, list[Row]]:
-    """The aliases of each person, live ones first, in one statement."""
+    """The aliases of each person, and of those merged into them: live ones first, in one statement."""
     statement = Statement(connections.dialect, reader)
-    seen = " or ".join(_seen(statement, kind, field) for kind, field in FIELDS.items())
+    seen = " or ".join(_seen(statement, kind, field) for kind, field in ALIAS_FIELDS.items())
     sql = (
-        "select i.person_id, i.kind, i.scope, i.value, i.source, i.context_course_id, i.first_seen_at,"
+        "select coalesce(p.merged_into_id, p.id), i.kind, i.scope, i.value, i.source, i.context_course_id, i.first_seen_at,"
         " i.last_seen_at, i.ended_at from identity i join person p on p.id = i.person_id and p.institution_id = $1"
-        f" where i.institution_id = $1 and {statement.any_of('i.person_id', people, 'bigint')} and ({seen})"
-        " order by i.person_id, case when i.ended_at is null then 0 else 1 end, i.kind, i.id"
+        f" where i.institution_id = $1 and ({statement.any_of('i.person_id', people, 'bigint')}"
+        f" or i.person_id in ({_merged_into(statement, people)})) and ({seen})"
+        " order by 1, case when i.ended_at is null then 0 else 1 end, i.kind, i.id"
     )
     found: dict[int, list[Row]] = {person: [] for person in people}
     for person, kind, scope, value, source, course, first, last, ended in await connections.fetch(
@@ -49,6 +38,15 @@ async def identities(
             }
         )
     return found
+
+
+def _merged_into(statement: Statement, people: Sequence[int]) -> str:
+    """Only the desk merges, so its few rows name everybody who may have been: no index on the people is needed."""
+    settled = "from identity_conflict d where d.institution_id = $1 and d.resolution = 'MERGE'"
+    return (
+        f"select m.id from person m where m.institution_id = $1 and m.id in (select d.person_id {settled}"
+        f" union select d.other_person_id {settled}) and {statement.any_of('m.merged_into_id', people, 'bigint')}"
+    )
 
 
 def _seen(statement: Statement, kind: IdentityKind, field: str) -> str:

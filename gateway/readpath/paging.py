@@ -75,6 +75,7 @@ ORDERS: dict[str, dict[str, OrderKey]] = {
     },
     "Section": {},
     "SyncRun": {},
+    "IdentityConflict": {},
 }
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from gateway.identity import proposed
 from gateway.readpath import node_ids
 from gateway.sight import Limit
 from gateway.viewer import Rights
 from models import canvas_ids, states
-from models.roster import FieldGroup
+from models.roster import FieldGroup, IdentityKind
 
 Row = dict[str, Any]
 
@@ -277,6 +278,45 @@ SYNC_RUN = Table(
     always=("state",),
 )
 
+# The field of a User that shows the same as an alias: whoever may not see the one sees no alias of its kind.
+ALIAS_FIELDS = {
+    IdentityKind.LTI13_SUB: "ltiSub",
+    IdentityKind.LTI11_USER_ID: "lti11UserId",
+    IdentityKind.CANVAS_GLOBAL_ID: "canvasId",
+    IdentityKind.CANVAS_UUID: "uuid",
+    IdentityKind.SIS_USER_ID: "sisId",
+    IdentityKind.INTEGRATION_ID: "integrationId",
+    IdentityKind.LOGIN_ID: "loginId",
+    IdentityKind.EMAIL: "email",
+}
+
+
+def _alias(reader: Reader, kind: str, value: str) -> str | None:
+    return value if reader.rights.sees("User", ALIAS_FIELDS[IdentityKind(kind)]) else None
+
+
+def _proposal(_reader: Reader, kind: str, claimant: int | None) -> str:
+    return proposed(IdentityKind(kind), claimed=claimant is not None)
+
+
+IDENTITY_CONFLICT = Table(
+    type_name="IdentityConflict",
+    name="identity_conflict",
+    fields={
+        "id": _ids("IdentityConflict")["id"],
+        "value": Field(("{t}.kind", "{t}.value"), _alias),
+        "proposal": Field(("{t}.kind", "{t}.person_id"), _proposal),
+    }
+    | _plain("kind", "source", "found_at", "resolution", "resolved_at")
+    | _plain(why="evidence", advice="proposal"),
+    links={
+        "person": Link("User", "person_id"),
+        "otherPerson": Link("User", "other_person_id"),
+        "resolvedBy": Link("User", "resolved_by_id"),
+    },
+)
+
 TABLES = {
-    table.type_name: table for table in (ACCOUNT, TERM, COURSE, SECTION, USER, ENROLLMENT, SYNC_RUN)
+    table.type_name: table
+    for table in (ACCOUNT, TERM, COURSE, SECTION, USER, ENROLLMENT, SYNC_RUN, IDENTITY_CONFLICT)
 }

@@ -139,9 +139,9 @@ def _of_a_seen_course(statement: Statement, column: str, of: str, sight: Sight) 
     )
 
 
-def _nobody(_statement: Statement, _alias: str, _sight: Sight) -> str:
-    """Runs are the operators' business."""
-    return "false"
+def _operators(_statement: Statement, _alias: str, sight: Sight) -> str:
+    """Runs and conflicts are the business of those who run the whole institution."""
+    return "true" if sight.everything else "false"
 
 
 _CONDITIONS = {
@@ -152,7 +152,8 @@ _CONDITIONS = {
     "User": _person,
     "Enrollment": _enrollment,
     "Membership": _membership,
-    "SyncRun": _nobody,
+    "SyncRun": _operators,
+    "IdentityConflict": _operators,
 }
 
 

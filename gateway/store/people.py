@@ -9,11 +9,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-import orjson
-
 from gateway import merge
 from gateway.changes import SubjectType
 from gateway.identity import (
+    COLUMNS,
     Alias,
     Candidate,
     Conflict,
@@ -25,6 +24,7 @@ from gateway.identity import (
     decide,
 )
 from gateway.store import rows
+from gateway.store.identities import STANDING
 from gateway.store.merging import lock
 from gateway.store.rows import Word
 from gateway.uow import Row, Transaction
@@ -83,6 +83,7 @@ async def recognise(
             contested = _held_by(evidence.aliases, candidates)  # by a key that is not trusted here
             made = await _make(tx, word, evidence, told, contested)
             await _dispute(tx, word, made.person, contested)
+            await _propose(tx, word, evidence, made.person, lookalikes)
             return made
         case Conflict(people=people, why=why) if len(people) > 1 or not create:
             await _to_the_desk(tx, word, decision, evidence, None)
@@ -183,17 +184,8 @@ def _held_by(aliases: Iterable[Alias], others: Iterable[Candidate]) -> dict[Alia
 def _without(
     told: Mapping[str, str | int], contested: Mapping[Alias, int]
 ) -> Mapping[str, str | int]:
-    names = {_COLUMNS[alias.kind] for alias in contested if alias.kind in _COLUMNS}
+    names = {COLUMNS[alias.kind] for alias in contested if alias.kind in COLUMNS}
     return {name: value for name, value in told.items() if name not in names}
-
-
-_COLUMNS = {
-    IdentityKind.CANVAS_GLOBAL_ID: "canvas_id",
-    IdentityKind.CANVAS_UUID: "uuid",
-    IdentityKind.SIS_USER_ID: "sis_id",
-    IdentityKind.INTEGRATION_ID: "integration_id",
-    IdentityKind.LOGIN_ID: "login_id",
-}
 
 
 async def _make(
@@ -315,6 +307,18 @@ async def _dispute(
         await _write(tx, word, alias, person, holder, why=why, proposal=proposal)
 
 
+async def _propose(
+    tx: Transaction, word: Word, evidence: Evidence, made: int, lookalikes: Sequence[int]
+) -> None:
+    """The one other person of this e-mail address may be the same; only a person can say so (identity.md §5, step 8)."""
+    if len(lookalikes) != 1:
+        return
+    address = min(alias for alias in evidence.aliases if alias.kind is IdentityKind.EMAIL)
+    why = "somebody new came with the e-mail address that this person has"
+    proposal = "merge the two if they are one person; families share addresses"
+    await _write(tx, word, address, made, lookalikes[0], why=why, proposal=proposal)
+
+
 async def _to_the_desk(
     tx: Transaction, word: Word, conflict: Conflict, evidence: Evidence, made: int | None
 ) -> None:
@@ -336,24 +340,24 @@ async def _write(
     why: str,
     proposal: str,
 ) -> None:
-    """Unless the same one is open already; the institution's lock keeps others from writing it meanwhile."""
-    values = (alias.kind.value, alias.value, person, other)
-    open_already = await tx.rows(
+    """Unless the same one is open already, or was decided to be none; the lock keeps others from writing it meanwhile."""
+    values = (alias.kind.value, alias.value, person, other, alias.scope)
+    known_already = await tx.rows(
         "select id from identity_conflict where institution_id = $1 and kind = $2 and value = $3"
         " and coalesce(person_id, 0) = coalesce(cast($4 as bigint), 0) and other_person_id = $5"
-        " and resolved_at is null",
+        f" and scope = $6 and {STANDING}",
         word.institution_id,
         *values,
     )
-    if open_already:
+    if known_already:
         return
     await tx.run(
-        "insert into identity_conflict (institution_id, kind, value, person_id, other_person_id, source, evidence, proposal,"
-        " found_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "insert into identity_conflict (institution_id, kind, value, person_id, other_person_id, scope, source, evidence,"
+        " proposal, found_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         word.institution_id,
         *values,
         word.source.value,
-        orjson.dumps({"why": why, "scope": alias.scope}).decode(),
+        why,
         proposal,
         word.now,
     )

@@ -16,12 +16,13 @@ Columns = Mapping[str, object]
 
 @dataclass(frozen=True, kw_only=True)
 class Word:
-    """Who says it, as of when; `now` dates the entry of the feed."""
+    """Who says it, as of when; `now` dates the entry of the feed. `actor_id`: the person who did it through the graph."""
 
     institution_id: int
     source: Source
     as_of: datetime
     now: datetime
+    actor_id: int | None = None
 
 
 async def create(
@@ -36,7 +37,7 @@ async def create(
     )
     row_id = int(rows[0]["id"])
     after = _told(subject, columns)
-    await _tell(
+    await tell(
         tx, word, ChangeKind.CREATED, subject, row_id, None, after, row_id if of_course else None
     )
     return row_id
@@ -66,24 +67,25 @@ async def update(
     if not before:
         return False
     after = _told(subject, changed)
-    course = row["id"] if of_course else None
-    await _tell(tx, word, ChangeKind.UPDATED, subject, row["id"], before, after, course)
+    course = row["id"] if of_course else row.get("course_id")
+    await tell(tx, word, ChangeKind.UPDATED, subject, row["id"], before, after, course)
     return True
 
 
-async def _tell(
+async def tell(
     tx: Transaction,
     word: Word,
     kind: ChangeKind,
     subject: SubjectType,
     subject_id: int,
-    before: list[dict[str, object]] | None,
-    after: list[dict[str, object]],
-    course_id: int | None,
+    before: list[dict[str, object]] | None = None,
+    after: list[dict[str, object]] | None = None,
+    course_id: int | None = None,
 ) -> None:
+    """An entry of the feed."""
     await tx.run(
-        "insert into change (institution_id, position, at, kind, subject_type, subject_id, course_id, before, after, source)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "insert into change (institution_id, position, at, kind, subject_type, subject_id, course_id, before, after, source,"
+        " actor_id) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         word.institution_id,
         await take_positions(tx, word.institution_id, 1),
         word.now,
@@ -92,12 +94,17 @@ async def _tell(
         subject_id,
         course_id,
         None if before is None else orjson.dumps(before).decode(),
-        orjson.dumps(after).decode(),
+        None if after is None else orjson.dumps(after).decode(),
         word.source.value,
+        word.actor_id,
     )
 
 
-_TABLES = {SubjectType.USER: "person", SubjectType.COURSE: "course"}
+_TABLES = {
+    SubjectType.USER: "person",
+    SubjectType.COURSE: "course",
+    SubjectType.ENROLLMENT: "enrollment",
+}
 
 
 def _told(subject: SubjectType, columns: Columns) -> list[dict[str, object]]:

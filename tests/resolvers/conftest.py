@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.desk import Desk
 from gateway.feed import Feed, cursor_of
 from gateway.readpath import node_ids
 from gateway.readpath.connections import Connections, open_connections
@@ -58,6 +59,7 @@ class Graph:
             connections=self.connections,
             feed=self.feed,
             clock=lambda: NOW,
+            desk=Desk(self.school.database, lambda: NOW),
             default_max_age=max_age,
         )
 

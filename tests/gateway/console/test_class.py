@@ -35,7 +35,9 @@ async def botany(school: School) -> int:
 @pytest.fixture
 async def teacher(school: School, botany: int) -> int:
     person = await school.person(name="Tom Teach", sortable_name="Teach, Tom")
-    await school.enroll(person, None, botany, type="TEACHER", role="TeacherEnrollment")
+    await school.enroll(
+        person, None, botany, type="TEACHER", role="TeacherEnrollment", limit_to_section=False
+    )
     return person
 
 
