@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import strawberry
 
@@ -13,6 +13,7 @@ from gateway.readpath.ledger import Parent
 from gateway.readpath.levels import Level, Listing
 from gateway.readpath.paging import Direction, Order, Window, list_key
 from gateway.readpath.registry import TABLES, Row
+from gateway.readpath.shapes import Shape
 from models.roster import FieldGroup
 from resolvers import filters, inputs, needs
 from resolvers.context import Context, Info
@@ -64,23 +65,43 @@ class Asked:
     before: str | None = None
 
 
+class Selected(NamedTuple):
+    """What of a connection was selected, and what of each of its rows."""
+
+    parts: Parts
+    shape: Shape
+
+
 async def connection(
     info: Info, type_name: str, column: str | None, parent: Parent, asked: Asked
 ) -> Row:
     """The page of `parent`; equal fields of other parents are read in the same statement."""
-    context = info.context
-    context.reads_roster()
-    nodes = info._raw_info.field_nodes  # noqa: SLF001  Strawberry's own selection is made anew for each parent
+    context, raw = info.context, info._raw_info  # noqa: SLF001  Strawberry's own selection is made anew for each parent
 
     async def batch(parents: Sequence[Parent]) -> Sequence[Row]:
-        question = await _question(info, type_name, column, asked)
-        listing = question.level.listing
-        by_name = listing.order.name == "USER_NAME"
-        groups = needs.groups_of(context, type_name, listing.shape, by_name=by_name)
-        return await answered(context, question, parents, groups)
+        selection = Selection(raw, raw.field_nodes, f"{type_name}Connection")
+        shape = node_selection(selection, type_name).shape(TABLES[type_name])
+        selected = Selected(parts_of(selection), shape)
+        return await listed(context, type_name, column, asked, selected, parents)
 
-    name = (type_name, column, *(id(node) for node in nodes))
+    name = (type_name, column, *(id(node) for node in raw.field_nodes))
     return await context.load(name, parent, batch)
+
+
+async def listed(
+    context: Context,
+    type_name: str,
+    column: str | None,
+    asked: Asked,
+    selected: Selected,
+    parents: Sequence[Parent],
+) -> Sequence[Row]:
+    """The page of each parent, in their order."""
+    context.reads_roster()
+    question = await _question(context, type_name, column, asked, selected)
+    by_name = question.level.listing.order.name == "USER_NAME"
+    groups = needs.groups_of(context, type_name, selected.shape, by_name=by_name)
+    return await answered(context, question, parents, groups)
 
 
 async def answered(
@@ -97,15 +118,14 @@ async def answered(
     return needs.told(context, rows, outcomes, question.parts)
 
 
-async def _question(info: Info, type_name: str, column: str | None, asked: Asked) -> Question:
-    context, raw = info.context, info._raw_info  # noqa: SLF001
-    selection = Selection(raw, raw.field_nodes, f"{type_name}Connection")
-    parts = parts_of(selection)
+async def _question(
+    context: Context, type_name: str, column: str | None, asked: Asked, selected: Selected
+) -> Question:
     which = await asked.which(context)
     order = _order(context, type_name, asked)
     key = list_key(type_name, column, which, order.name, order.direction)
     listing = Listing(
-        shape=node_selection(selection, type_name).shape(TABLES[type_name]),
+        shape=selected.shape,
         parent=column,
         filter=which,
         order=order,
@@ -122,7 +142,7 @@ async def _question(info: Info, type_name: str, column: str | None, asked: Asked
     return Question(
         level=Level(listing),
         subject=type_name,
-        parts=parts,
+        parts=selected.parts,
         wanted=filters.freshness(context, asked.freshness),
     )
 
@@ -152,103 +172,30 @@ def _order(context: Context, type_name: str, asked: Asked) -> Order:
     return Order.of(context.reader, type_name, asked.order.field, asked.order.direction)
 
 
-_EVERYTHING: Parent = (ledger.INSTITUTION,)
+Meant = Callable[[Context, Any], Awaitable[Filter]]
 
 
-async def courses(
-    info: Info,
-    which: WhichCourses = None,
-    order_by: CoursesBy = None,
-    freshness: Fresh = None,
-    first: First = None,
-    after: After = None,
-    last: Last = None,
-    before: Before = None,
-) -> Any:
-    asked = Asked(
-        which=lambda context: filters.courses(context, which),
-        order=order_by,
-        freshness=freshness,
-        first=first,
-        after=after,
-        last=last,
-        before=before,
-    )
-    return await connection(info, "Course", None, _EVERYTHING, asked)
+@dataclass(frozen=True, kw_only=True)
+class ListField:
+    """A field with a list of rows: of which type, below which parent, and which of them a filter means."""
 
+    type_name: str
+    meant: Meant
+    column: str | None = None
+    place: Callable[[Row], Parent] = lambda _root: (ledger.INSTITUTION,)
+    newest_first: bool = False
 
-async def users(
-    info: Info,
-    which: WhichUsers = None,
-    order_by: UsersBy = None,
-    freshness: Fresh = None,
-    first: First = None,
-    after: After = None,
-    last: Last = None,
-    before: Before = None,
-) -> Any:
-    asked = Asked(
-        which=lambda context: filters.users(context, which),
-        order=order_by,
-        freshness=freshness,
-        first=first,
-        after=after,
-        last=last,
-        before=before,
-    )
-    return await connection(info, "User", None, _EVERYTHING, asked)
+    def asked(self, which: Any = None, order_by: Any = None, **others: Any) -> Asked:
+        """Its arguments, by the names of its resolver's parameters."""
 
+        def make_filter(context: Context) -> Awaitable[Filter]:
+            return self.meant(context, which)
 
-async def sync_runs(
-    info: Info, which: WhichRuns = None, first: First = None, after: After = None
-) -> Any:
-    async def make_filter(_context: Context) -> Filter:
-        return filters.sync_runs(which)
+        return Asked(which=make_filter, order=order_by, newest_first=self.newest_first, **others)
 
-    asked = Asked(which=make_filter, newest_first=True, first=first, after=after)
-    return await connection(info, "SyncRun", None, _EVERYTHING, asked)
-
-
-async def sections(
-    info: Info,
-    root: strawberry.Parent[Row],
-    which: WhichSections = None,
-    freshness: Fresh = None,
-    first: First = None,
-    after: After = None,
-) -> Any:
-    """Of a course."""
-    asked = Asked(
-        which=lambda context: filters.sections(context, which),
-        freshness=freshness,
-        first=first,
-        after=after,
-    )
-    return await connection(info, "Section", "course_id", course_place(root), asked)
-
-
-def _enrollments(column: str, place: Callable[[Row], Parent]) -> Any:
-    """The resolver of an `enrollments` field, of whatever has enrollments."""
-
-    async def enrollments(
-        info: Info,
-        root: strawberry.Parent[Row],
-        which: WhichEnrollments = None,
-        order_by: EnrollmentsBy = None,
-        freshness: Fresh = None,
-        first: First = None,
-        after: After = None,
-    ) -> Any:
-        asked = Asked(
-            which=lambda context: filters.enrollments(context, which),
-            order=order_by,
-            freshness=freshness,
-            first=first,
-            after=after,
-        )
-        return await connection(info, "Enrollment", column, place(root), asked)
-
-    return enrollments
+    async def page(self, info: Info, root: Row, **arguments: Any) -> Any:
+        asked = self.asked(**arguments)
+        return await connection(info, self.type_name, self.column, self.place(root), asked)
 
 
 def course_place(course: Row) -> Parent:
@@ -263,6 +210,129 @@ def _user_place(user: Row) -> Parent:
     return (("person", user["row_id"]),)
 
 
-enrollments_of_course = _enrollments("course_id", course_place)
-enrollments_of_section = _enrollments("section_id", _section_place)
-enrollments_of_user = _enrollments("person_id", _user_place)
+async def _runs(_context: Context, which: inputs.SyncRunFilter | None) -> Filter:
+    return filters.sync_runs(which)
+
+
+_COURSES = ListField(type_name="Course", meant=filters.courses)
+_USERS = ListField(type_name="User", meant=filters.users)
+_RUNS = ListField(type_name="SyncRun", meant=_runs, newest_first=True)
+_SECTIONS = ListField(
+    type_name="Section", meant=filters.sections, column="course_id", place=course_place
+)
+
+
+def _of(column: str, place: Callable[[Row], Parent]) -> ListField:
+    return ListField(type_name="Enrollment", meant=filters.enrollments, column=column, place=place)
+
+
+_OF_COURSE = _of("course_id", course_place)
+_OF_SECTION = _of("section_id", _section_place)
+_OF_USER = _of("person_id", _user_place)
+
+
+async def courses(
+    info: Info,
+    which: WhichCourses = None,
+    order_by: CoursesBy = None,
+    freshness: Fresh = None,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+) -> Any:
+    return await _COURSES.page(
+        info,
+        {},
+        which=which,
+        order_by=order_by,
+        freshness=freshness,
+        first=first,
+        after=after,
+        last=last,
+        before=before,
+    )
+
+
+async def users(
+    info: Info,
+    which: WhichUsers = None,
+    order_by: UsersBy = None,
+    freshness: Fresh = None,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+) -> Any:
+    return await _USERS.page(
+        info,
+        {},
+        which=which,
+        order_by=order_by,
+        freshness=freshness,
+        first=first,
+        after=after,
+        last=last,
+        before=before,
+    )
+
+
+async def sync_runs(
+    info: Info, which: WhichRuns = None, first: First = None, after: After = None
+) -> Any:
+    return await _RUNS.page(info, {}, which=which, first=first, after=after)
+
+
+async def sections(
+    info: Info,
+    root: strawberry.Parent[Row],
+    which: WhichSections = None,
+    freshness: Fresh = None,
+    first: First = None,
+    after: After = None,
+) -> Any:
+    """Of a course."""
+    return await _SECTIONS.page(
+        info, root, which=which, freshness=freshness, first=first, after=after
+    )
+
+
+def _enrollments(listed: ListField) -> Any:
+    """The resolver of an `enrollments` field, of whatever has enrollments."""
+
+    async def enrollments(
+        info: Info,
+        root: strawberry.Parent[Row],
+        which: WhichEnrollments = None,
+        order_by: EnrollmentsBy = None,
+        freshness: Fresh = None,
+        first: First = None,
+        after: After = None,
+    ) -> Any:
+        return await listed.page(
+            info,
+            root,
+            which=which,
+            order_by=order_by,
+            freshness=freshness,
+            first=first,
+            after=after,
+        )
+
+    return enrollments
+
+
+enrollments_of_course = _enrollments(_OF_COURSE)
+enrollments_of_section = _enrollments(_OF_SECTION)
+enrollments_of_user = _enrollments(_OF_USER)
+
+# By resolver: what a compiled read reads in its place, for all parents at once.
+LISTS: dict[Any, ListField] = {
+    courses: _COURSES,
+    users: _USERS,
+    sync_runs: _RUNS,
+    sections: _SECTIONS,
+    enrollments_of_course: _OF_COURSE,
+    enrollments_of_section: _OF_SECTION,
+    enrollments_of_user: _OF_USER,
+}
