@@ -128,7 +128,7 @@ def school_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="session", params=ENGINES)
 def school(
     request: pytest.FixtureRequest, school_report: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[School]:
