@@ -23,7 +23,7 @@ from gateway.errors import (
     SourceThrottled,
 )
 from gateway.http.client import Client
-from tests.serving import served
+from tests.served import served
 
 PEOPLE = [{"id": str(n)} for n in range(1, 7)]
 UNAUTHORIZED = {
