@@ -51,6 +51,12 @@ PARAMETERS = {
 PRIVATE = ("custom_", "lis_", "user_image")
 
 
+@pytest.fixture
+def engine() -> str:
+    """One is enough for signatures."""
+    return "sqlite"
+
+
 def oauthlib_body(
     tool: Tool,
     parameters: dict[str, str] | list[tuple[str, str]],
