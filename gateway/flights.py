@@ -40,18 +40,25 @@ class OwnTurns:
 class Flight(Generic[T]):
     """A read, on its way or waiting for its turn (`began` None), for so many `riders`.
 
-    `since`: what the most demanding of them needs; `boarded`: when, by the loop's clock, the last of them came.
+    `since`: what the most demanding of them needs; `boarded`: when, by the loop's clock, the last of them came. `behind`:
+    the one that it waits for.
     """
 
     since: datetime
     boarded: float
     began: datetime | None = None
+    behind: "Flight[T] | None" = None
     riders: int = 1
     meter: Meter = field(default_factory=Meter)
     task: asyncio.Task[T] = field(init=False)
 
     def serves(self, since: datetime) -> bool:
         return self.began is None or self.began >= since
+
+    @property
+    def throttled(self) -> bool:
+        """Whether the throttle is what it meets, or what keeps it from beginning."""
+        return self.meter.throttled or (self.behind is not None and self.behind.throttled)
 
     async def landed(self) -> T:
         """Its result. Cancelling one who waits leaves the read to the others, and to the store."""
@@ -81,8 +88,8 @@ class Flights(Generic[T]):
             last.boarded = _loop_time()
             last.riders += 1
             return last
-        flight: Flight[T] = Flight(since=since, boarded=_loop_time())
-        flight.task = asyncio.create_task(self._fly(key, flight, last, known, read))
+        flight: Flight[T] = Flight(since=since, boarded=_loop_time(), behind=last)
+        flight.task = asyncio.create_task(self._fly(key, flight, known, read))
         flight.task.add_done_callback(lambda _: self._land(key, flight))
         self._last[key] = flight
         return flight
@@ -101,13 +108,13 @@ class Flights(Generic[T]):
         self,
         key: str,
         flight: Flight[T],
-        before: Flight[T] | None,
         known: Callable[[datetime], Awaitable[T | None]],
         read: Callable[[Meter], Coroutine[Any, Any, T]],
     ) -> T:
         created = _loop_time()
-        if before is not None:
-            await asyncio.wait([before.task])
+        if flight.behind is not None:
+            await asyncio.wait([flight.behind.task])
+            flight.behind = None
         async with self._turns.turn(key):
             if _loop_time() - created > _NO_WAIT_SECONDS:
                 await _quiet(flight)

@@ -2,12 +2,11 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.batch import Taken
-from gateway.canvas.client import Meter
 from gateway.errors import SourceError
 from gateway.flights import Flight
 from gateway.outcomes import Asking, Gap, Outcome, Try
@@ -24,11 +23,15 @@ _OF_EVERYBODY = (Source.REPORT, Source.SIS_EXPORT)
 
 @dataclass(frozen=True, kw_only=True)
 class Level:
-    """The reads of one level on their way. Shared offers are one flight, whoever of the level boards it."""
+    """The reads of one level on their way. Shared offers are one flight, whoever of the level boards it.
+
+    `exhausted`: whether nothing fits into the bucket that they draw on.
+    """
 
     needs: Sequence[Need]
     asking: Asking
     board: Callable[[Offer, datetime], Flight[Read]]
+    exhausted: Callable[[], Awaitable[bool]]
     failed: dict[str, Gap] = field(default_factory=dict)
     began: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
@@ -60,7 +63,8 @@ class Level:
                 async with asyncio.timeout(patience):
                     await flight.landed()
             except TimeoutError:
-                gap = _too_slow(offer, flight.meter, patience)
+                throttled = flight.throttled or await self.exhausted()
+                gap = _too_slow(offer, patience, throttled=throttled)
             except SourceError as error:
                 gap = Gap(reason=reason_of(error), message=f"{offer.source}: {error}")
                 self.failed[key] = gap
@@ -71,9 +75,9 @@ class Level:
         return asyncio.get_running_loop().time() - self.began
 
 
-def _too_slow(offer: Offer, meter: Meter, patience: float) -> Gap:
+def _too_slow(offer: Offer, patience: float, *, throttled: bool) -> Gap:
     """The read goes on without the caller, and its facts will be in the store."""
-    if meter.throttled:
+    if throttled:
         return Gap(
             reason=GapReason.THROTTLED,
             message=f"{offer.source}: Canvas would be asked too much just now; the read is under way",

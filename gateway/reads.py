@@ -12,6 +12,7 @@ from typing import Protocol
 
 from gateway.batch import Taken
 from gateway.canvas.client import Meter
+from gateway.canvas.throttle import UP_FRONT
 from gateway.errors import SourceDown, SourceError
 from gateway.flights import Flight, Flights
 from gateway.level import Level, Read, key_of
@@ -98,7 +99,10 @@ class Reads:
         offers = await self._offers(needs, asking, everybody=explained)
         answers = await self._planned(needs, offers, asking)
         level = Level(
-            needs=needs, asking=asking, board=partial(self._board, needs=needs, asking=asking)
+            needs=needs,
+            asking=asking,
+            board=partial(self._board, needs=needs, asking=asking),
+            exhausted=partial(self._exhausted, asking.viewer.institution_id),
         )
         outcomes = await asyncio.gather(*map(level.meet, needs, answers))
         for outcome in outcomes:
@@ -136,6 +140,10 @@ class Reads:
     async def refreshed(self) -> None:
         """Wait until nothing is read behind an answer any more."""
         await asyncio.gather(*self._behind.values(), return_exceptions=True)
+
+    async def _exhausted(self, institution_id: int) -> bool:
+        remaining = await self.remaining(institution_id)
+        return remaining is not None and remaining <= UP_FRONT
 
     async def close(self) -> None:
         """Leave off refreshing; let reads end that have begun."""

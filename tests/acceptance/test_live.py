@@ -155,7 +155,7 @@ async def test_a_throttled_canvas_loses_no_query(
             assert shown["provenance"]["stale"]
         for answer in live:
             gaps = answer.json()["data"]["course"]["enrollments"]["provenance"]["gaps"]
-            assert "THROTTLED" in [gap["reason"] for gap in gaps]
+            assert "THROTTLED" in [gap["reason"] for gap in gaps], gaps
 
 
 async def test_how_a_read_would_be_planned_can_be_asked_without_reading(

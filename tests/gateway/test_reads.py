@@ -352,6 +352,37 @@ async def test_waiting_for_the_throttle_is_called_throttled(house: House) -> Non
     house.api.gate.set()
 
 
+async def test_waiting_behind_a_throttled_read_is_called_throttled(house: House) -> None:
+    house.nrps.obstacle = "no credential"
+    house.api.throttles = True
+    house.api.gate.clear()
+    first = asyncio.ensure_future(house.one(a_need()))
+    await house.api.begun.wait()
+
+    outcome = await house.one(a_need(deadline=timedelta(seconds=0.15)))
+
+    assert outcome.gap is not None
+    assert GapReason.THROTTLED == outcome.gap.reason
+    house.api.gate.set()
+    await first
+
+
+async def test_an_empty_bucket_is_called_throttled(house: House) -> None:
+    async def remaining() -> float:
+        return 20.0
+
+    connected = Connected(local=house.store, upstream=[house.api], remaining=remaining)
+    reads = Reads({1: connected}, Flights(OwnTurns(), house.clock), house.clock)
+    house.api.gate.clear()
+
+    (outcome,) = await reads.ensure([a_need(deadline=timedelta(seconds=0.15))], house.asking())
+
+    assert outcome.gap is not None
+    assert GapReason.THROTTLED == outcome.gap.reason
+    house.api.gate.set()
+    await reads.close()
+
+
 async def test_a_slow_source_leaves_time_for_the_next(house: House) -> None:
     house.api.gate.clear()
 
