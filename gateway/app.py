@@ -13,7 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
-from gateway import graphiql, health
+from gateway import graphiql, health, welcome
 from gateway.auth import Authenticator, launched_sessions, people, service_tokens
 from gateway.console import routes as console_pages
 from gateway.console.visitors import Answer, Ask, Console
@@ -40,7 +40,15 @@ from resolvers.operations import Graph, Operations
 from resolvers.schema import make_graph as make_roster_graph
 
 _ROUTES = frozenset(
-    {"/graphql", "/healthz", "/readyz", "/metrics", *lti.ADDRESSES, *console_pages.ADDRESSES}
+    {
+        "/graphql",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        *lti.ADDRESSES,
+        *console_pages.ADDRESSES,
+        *welcome.ADDRESSES,
+    }
 )
 _CORS_HEADERS = [
     "authorization",
@@ -126,7 +134,7 @@ def create_app(
                 connections.usage,
             )
             connected = await upstreams(settings, database, client, shared.buckets, now)
-            launches = Launches.build(settings, database, client, now)
+            launches = Launches.build(settings, database, client, now, welcome.ask)
             sourcing = Sourcing(
                 configured=settings,
                 database=database,
@@ -179,6 +187,7 @@ def create_app(
             Route("/graphql", _GraphAddress(), middleware=_for_browsers(settings)),
             WebSocketRoute("/graphql", _GraphAddress(), middleware=_for_browsers(settings)),
             *lti.routes(_for_browsers(settings)),
+            *welcome.routes,
             *console_pages.routes,
             Mount("/static", graphiql.files()),
             Route("/healthz", health.alive),

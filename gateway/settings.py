@@ -235,6 +235,10 @@ class Institution(Table, frozen=True, kw_only=True):
     drop_policy: DropPolicy = DropPolicy.DELETE
     retention: PositiveDuration = timedelta(days=400)
     registration_url: Annotated[str, lambda text: text and _http_url(text)] = ""
+    consent_text: str = (
+        "Your name, your address and your ids, as your school's platform sends them, are kept here to show class lists to"
+        " those who may see them."
+    )
     nrps_hosts: tuple[Annotated[str, _host], ...] = ()
     lti13: tuple[Lti13, ...] = ()
     lti11: tuple[Lti11, ...] = ()

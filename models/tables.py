@@ -423,6 +423,28 @@ class MutationAnswer(Model):
         unique_together = (("institution_id", "caller", "key"),)
 
 
+# A link that was mailed to somebody whom a launch brought and nobody knows, found again by its key, once.
+#
+# `held`: the launch, sealed (`gateway.lti.strangers`). `person_id`: whose account it is to be linked to; null: a new one.
+# `address_digest`: SHA-256 of the address, so that nobody is sent too many.
+class MailedLink(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    digest = fields.CharField(max_length=64, unique=True)
+    address_digest = fields.CharField(max_length=64)
+    person_id = fields.BigIntField(null=True)
+    held = fields.TextField()
+    made_at = fields.DatetimeField()
+    expires_at = fields.DatetimeField()
+    used_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "mailed_link"
+        indexes = (
+            Index(fields=("institution_id", "address_digest", "made_at"), name="mailed_link_address"),
+        )
+
+
 # A service's credential; only the SHA-256 of the secret is kept. `scopes` are joined by spaces.
 class ServiceToken(Model):
     id = row_id()

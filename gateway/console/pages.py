@@ -36,13 +36,22 @@ _templates.filters |= {
 
 
 def page(
-    name: str, *, framed_by: Sequence[str | None], status: int = 200, **values: Any
+    name: str,
+    *,
+    framed_by: Sequence[str | None],
+    leads_to: Sequence[str | None] = (),
+    status: int = 200,
+    **values: Any,
 ) -> Response:
-    """The template `name`. `framed_by`: whose pages may show it in a frame."""
+    """The template `name`. `framed_by`: whose pages may show it in a frame; `leads_to`: where its forms may end up."""
     nonce = secrets.token_urlsafe(16)
     text = _templates.get_template(f"{name}.html").render(nonce=nonce, style=_STYLE, **values)
+    policy = (
+        f"default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none';"
+        f" form-action {_origins(leads_to)}; frame-ancestors {_origins(framed_by)}"
+    )
     headers = {
-        "content-security-policy": _policy(nonce, framed_by),
+        "content-security-policy": policy,
         "cache-control": "no-store",
         # a form of ours has to say where it comes from, which `no-referrer` would hide
         "referrer-policy": "same-origin",
@@ -51,11 +60,7 @@ def page(
     return HTMLResponse(text, status, headers)
 
 
-def _policy(nonce: str, framed_by: Sequence[str | None]) -> str:
-    origins = {origin for one in framed_by if one and (origin := origin_of(one))}
-    plain = (one for one in sorted(origins) if _PLAIN_ORIGIN.fullmatch(one))
-    ancestors = " ".join(("'self'", *plain))
-    return (
-        f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; base-uri 'none';"
-        f" frame-ancestors {ancestors}"
-    )
+def _origins(urls: Sequence[str | None]) -> str:
+    """Our own and these, as a policy lists them; a host with an odd character in it is left out."""
+    origins = {origin for one in urls if one and (origin := origin_of(one))}
+    return " ".join(("'self'", *filter(_PLAIN_ORIGIN.fullmatch, sorted(origins))))

@@ -159,6 +159,7 @@ class Launches:
                 name=_text(launch.person.get("name")),
                 email=_text(launch.person.get("email")),
                 lookalikes=arrived.lookalikes,
+                platform_page=launch.return_url,
             )
         return self._handed(held, arrived)
 
@@ -167,8 +168,10 @@ class Launches:
             raise _not_let_in(Unmatched())
         return await self.ask(request, stranger)
 
-    async def resume(self, unverified_held: str, *, person: int | None) -> Handed:
-        """Let a held launch in: as `person`, who has proved to be the one, or as somebody new."""
+    async def resume(
+        self, unverified_held: str, *, person: int | None, landing: str | None = None
+    ) -> Handed:
+        """Let a held launch in: as `person`, who has proved to be the one, or as somebody new; first to `landing`, if given."""
         now = self.clock()
         held = strangers.let_go(self.seal, unverified_held, now)
         tenant = await self.platforms.named(held.institution)
@@ -183,9 +186,9 @@ class Launches:
             now=now,
             create=person is None,
         )
-        return self._handed(held, arrived)
+        return self._handed(held, arrived, landing)
 
-    def _handed(self, held: Held, arrived: Arrived | Outcome) -> Handed:
+    def _handed(self, held: Held, arrived: Arrived | Outcome, landing: str | None = None) -> Handed:
         if not isinstance(arrived, Arrived):
             raise _not_let_in(arrived)
         launch = held.launch
@@ -197,7 +200,7 @@ class Launches:
         }
         _log.info("launched", extra={"fields": fields})
         host = next((one for one in self.settings.hosts if one.name == held.host), None)
-        url = host.launch_url if host else f"{self.public_url}/console"
+        url = landing or (host.launch_url if host else f"{self.public_url}/console")
         return Handed(
             url=addresses.with_query(url, {"code": arrived.code.text}),
             cookie=arrived.cookie.text,

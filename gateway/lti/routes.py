@@ -24,7 +24,7 @@ def _launches(request: Request) -> Launches:
     return launches
 
 
-def _refusing(endpoint: Endpoint) -> Endpoint:
+def refusing(endpoint: Endpoint) -> Endpoint:
     """A refusal is a page in the browser and a line in the log; the line names the check, and nobody."""
 
     @wraps(endpoint)
@@ -39,7 +39,7 @@ def _refusing(endpoint: Endpoint) -> Endpoint:
     return answer
 
 
-@_refusing
+@refusing
 async def login(request: Request) -> Response:
     """Where a platform begins a launch; the browser goes on to the platform, and carries the state with it."""
     launches = _launches(request)
@@ -58,7 +58,7 @@ async def login(request: Request) -> Response:
     return response
 
 
-@_refusing
+@refusing
 async def launch(request: Request) -> Response:
     """Where the platform posts the token. Without the state's cookie, its storage is asked first."""
     launches, fields = _launches(request), await forms.single(request)
@@ -84,7 +84,7 @@ async def launch(request: Request) -> Response:
     return response
 
 
-@_refusing
+@refusing
 async def launch11(request: Request) -> Response:
     launches, body = _launches(request), await forms.pairs(request)
     path = request.scope.get("raw_path", b"").decode("ascii") or request.url.path
@@ -99,10 +99,12 @@ async def _let_in(request: Request, outcome: Handed | Stranger) -> Response:
     return _handed_on(launches, outcome)
 
 
-async def resume(request: Request, held: str, *, person: int | None) -> Response:
+async def resume(
+    request: Request, held: str, *, person: int | None, landing: str | None = None
+) -> Response:
     """What `Stranger.held` holds, let in: for the page where somebody has said who they are."""
     launches = _launches(request)
-    return _handed_on(launches, await launches.resume(held, person=person))
+    return _handed_on(launches, await launches.resume(held, person=person, landing=landing))
 
 
 def _handed_on(launches: Launches, handed: Handed) -> Response:
@@ -126,7 +128,7 @@ async def config_xml(request: Request) -> Response:
     return Response(text, media_type="application/xml")
 
 
-@_refusing
+@refusing
 async def register(request: Request) -> Response:
     """Where a platform's administrator lets the platform introduce itself."""
     client_id = await _launches(request).registering.register(await forms.single(request))

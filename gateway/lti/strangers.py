@@ -32,7 +32,10 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Stranger:
-    """Whom to ask. `held` brings the launch back; `lookalikes` are people of that e-mail address, which proves nothing."""
+    """Whom to ask. `held` brings the launch back; `lookalikes` are people of that e-mail address, which proves nothing.
+
+    `platform_page`: where the platform wants them back, whose page ours stands in.
+    """
 
     institution_id: int
     institution_slug: str
@@ -40,6 +43,7 @@ class Stranger:
     name: str | None
     email: str | None
     lookalikes: tuple[int, ...]
+    platform_page: str | None = None
 
 
 Ask = Callable[[Request, Stranger], Awaitable[Response]]

@@ -351,6 +351,22 @@ class Migration(migrations.Migration):
             bases=['Model'],
         ),
         ops.CreateModel(
+            name='MailedLink',
+            fields=[
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('institution_id', fields.IntField()),
+                ('digest', fields.CharField(unique=True, max_length=64)),
+                ('address_digest', fields.CharField(max_length=64)),
+                ('person_id', fields.BigIntField(null=True)),
+                ('held', fields.TextField(unique=False)),
+                ('made_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('expires_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('used_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'mailed_link', 'app': 'models', 'indexes': [Index(fields=['institution_id', 'address_digest', 'made_at'], name='mailed_link_address')], 'pk_attr': 'id'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
             name='Membership',
             fields=[
                 ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),

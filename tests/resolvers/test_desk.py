@@ -11,7 +11,7 @@ from gateway.store.rows import Word
 from gateway.uow import Row
 from gateway.viewer import Rights, Scope
 from models.roster import IdentityKind, Source
-from tests.factories import NOW, READ_AT, School
+from tests.factories import NOW, School
 from tests.resolvers.conftest import Graph
 
 OPERATOR = (Scope.ADMIN, Scope.ROSTER_READ)
