@@ -126,6 +126,9 @@ class UserFilter:
     def conditions(self, rows: From, reader: Reader) -> list[str]:
         found = [rows.sql("{t}.merged_into_id is null")]
         found.append(living(rows) if self.states is None else in_states(rows, self.states))
+        if self.states is not None:
+            reader.rights.require("User", "state", purpose="filter")
+            found += filter(None, [rows.shows("{t}", ("User", "state"))])
         if self.canvas_ids is not None:
             found += named(rows, reader, self.canvas_ids, None)
         for kind, values in (
