@@ -62,7 +62,7 @@ async def judge_absent(writer: Writer) -> Spoken:
         RosterFile.ENROLLMENTS, *_notes(outcome.explained, "no longer shown, and that is explained")
     )
     job.note(RosterFile.ENROLLMENTS, *_notes(outcome.held, "held"))
-    if held >= job.guard.least and held > job.guard.share * review.spoken_of:
+    if job.guard.holds(held, review.spoken_of):
         job.notes.append(
             f"{held:,} of {review.spoken_of:,} enrollments would go at once: more than the shrink guard allows."
             " Is the file whole, and of this institution?"

@@ -3,20 +3,18 @@
 After it the report is known to be whole and usable, and what the store has already is known to need nothing.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 import polars as pl
 
-from gateway.store import absences
-from gateway.store.known import Flags, Known, numbers, sorted_known
+from gateway.store.known import Known, numbers, sorted_known
 from gateway.sync import logins, references
+from gateway.sync.enrollments import check_enrollments
 from gateway.sync.job import Checked, Job
+from gateway.sync.reading import Once, hashes_of, rows_in, same_as_stored
 from gateway.sync.report_columns import RosterFile
 from gateway.sync.report_files import ReportFile
-from gateway.sync.report_rows import Rows, rows_of
-from gateway.sync.row_hash import Hashes, row_hashes, text_hashes
-from gateway.sync.summary import Progress
+from gateway.sync.row_hash import Hashes, text_hashes
+from gateway.sync.suspicion import refuse_another_school
 
 BUCKET_BYTES = 1024 * 1024
 _POSITIVE = np.int64(2**63 - 1)
@@ -31,12 +29,6 @@ TABLES = {
     RosterFile.ENROLLMENTS: "enrollment",
 }
 
-# Beside a Canvas id these only say how a thing that is known by its id alone may be called.
-_ALSO_CALLED = frozenset(
-    {"course_sis", "section_sis", "person_sis", "associated_sis", "account_sis", "term_sis"}
-    | {"parent_sis", "origin_sis"}
-)
-
 
 async def check(job: Job) -> None:
     """Fill `job.checked` and `job.stage`. UnusableFile at the first thing that makes the report unusable."""
@@ -46,10 +38,11 @@ async def check(job: Job) -> None:
             case RosterFile.USERS:
                 checked = await _check_users(job, file)
             case RosterFile.ENROLLMENTS:
-                checked = await _check_enrollments(job, file, custom_types)
+                checked = await check_enrollments(job, file, custom_types)
             case _:
                 checked = await _check_records(job, file)
         job.checked[file.which] = checked
+    await refuse_another_school(job)
 
 
 async def _custom_types(job: Job) -> dict[int, str]:
@@ -63,56 +56,23 @@ async def _custom_types(job: Job) -> dict[int, str]:
     return {int(row["role_id"]): str(row["type"]) for row in rows}
 
 
-def _rows(job: Job, file: ReportFile, custom_types: dict[int, str] | None = None) -> Iterator[Rows]:
-    done = 0
-    with file.blocks(job.limits) as blocks:
-        for block in blocks:
-            rows = rows_of(block, file, job.institution.shard, custom_types or {})
-            job.set_aside.add(file.name, rows.bad)
-            yield rows
-            done += rows.size
-            job.progress(Progress(phase="reading", file=file.name, done=done, total=file.size))
-
-
-class _Once:
-    """Keys and lines of a whole file, to find what stands there twice."""
-
-    def __init__(self) -> None:
-        self._keys: list[Hashes] = []
-        self._lines: list[Hashes] = []
-
-    def add(self, keys: Hashes, lines: pl.Series) -> None:
-        self._keys.append(keys)
-        self._lines.append(lines.to_numpy())
-
-    def repeated(self) -> Hashes:
-        """The lines of all rows but the first of each key, sorted."""
-        if not self._keys:
-            return np.empty(0, dtype=np.int64)
-        keys = np.concatenate(self._keys)
-        if len(keys) < 2 or (keys[1:] > keys[:-1]).all():
-            return np.empty(0, dtype=np.int64)
-        first = np.unique(keys, return_index=True)[1]
-        again = np.ones(len(keys), dtype=np.bool_)
-        again[first] = False
-        return np.sort(np.concatenate(self._lines)[again])
-
-
 async def _check_records(job: Job, file: ReportFile) -> Checked:
     """Accounts, terms, courses, sections: a row is a record. Cross-listings are kept whole, for the sections to join."""
-    checked, once, stored = Checked(), _Once(), await _stored_records(job, file)
+    checked, once, stored = Checked(), Once(), await _stored_records(job, file)
     xlist = None if file.which is not RosterFile.SECTIONS else _cross_listings(job)
-    for rows in _rows(job, file):
+    for rows in rows_in(job, file):
         good = rows.good if xlist is None else _moved(rows.good, xlist, job)
         checked.rows += good.height + rows.bad.height
         keys = _record_keys(good)
         if keys is not None:
             once.add(keys, good["line"])
-        told = good.with_columns(row_hash=pl.Series(_hashes(job, good)))
+        told = good.with_columns(row_hash=pl.Series(hashes_of(job, good)))
         if file.which is RosterFile.COURSES and keys is not None:
             checked.courses = np.union1d(checked.courses, keys)
         if stored is not None and keys is not None:
-            told = told.filter(~pl.Series(_same(stored, keys, told["row_hash"])))
+            told = told.filter(
+                ~pl.Series(same_as_stored(stored, keys, told["row_hash"].to_numpy()))
+            )
         checked.unchanged += good.height - told.height
         job.stage.put(file.which, told)
     checked.repeated = once.repeated()
@@ -123,21 +83,6 @@ def _record_keys(rows: pl.DataFrame) -> Hashes | None:
     if "canvas_id" in rows.columns:
         return rows["canvas_id"].to_numpy()
     return text_hashes(rows["sis_id"]) if "sis_id" in rows.columns else None
-
-
-def _hashes(job: Job, rows: pl.DataFrame) -> Hashes:
-    ignored = _ALSO_CALLED if job.by_canvas_id else frozenset[str]()
-    return row_hashes(
-        rows, job.kind.value, [c for c in rows.columns if c not in {"line", *ignored}]
-    )
-
-
-def _same(stored: Known, keys: Hashes, hashes: pl.Series) -> Flags:
-    places, found = stored.find(keys)
-    if not len(stored.keys):
-        return found
-    same: Flags = found & (stored.values[0][places] == hashes.to_numpy())
-    return same
 
 
 async def _stored_records(job: Job, file: ReportFile) -> Known | None:
@@ -183,11 +128,11 @@ async def _check_users(job: Job, file: ReportFile) -> Checked:
     buckets = 1 + file.size // BUCKET_BYTES
     who: list[Hashes] = []
     hashes: list[Hashes] = []
-    for rows in _rows(job, file):
+    for rows in rows_in(job, file):
         checked.rows += rows.good.height + rows.bad.height
         whose = _whose(rows.good, known_people)
         who.append(whose)
-        hashes.append(_hashes(job, rows.good))
+        hashes.append(hashes_of(job, rows.good))
         told = rows.good.with_columns(
             who=pl.Series(whose),
             row_hash=pl.Series(hashes[-1]),
@@ -201,7 +146,7 @@ async def _check_users(job: Job, file: ReportFile) -> Checked:
     same = np.zeros(len(checked.people), dtype=np.bool_)
     stored = await _stored_records(job, file)
     if stored is not None:
-        same = _same(stored, checked.people, pl.Series(told_hashes))
+        same = same_as_stored(stored, checked.people, told_hashes)
     checked.changed_people = checked.people[~same]
     checked.unchanged = int(same.sum())
     if len(checked.changed_people):
@@ -228,51 +173,3 @@ def _whose(rows: pl.DataFrame, known_people: Known | None) -> Hashes:
     keys = text_hashes(rows["sis_id"])
     ours = known_people.lookup(pl.Series(keys))
     return np.where(ours.is_null().to_numpy(), keys | ~_POSITIVE, ours.fill_null(0).to_numpy())
-
-
-async def _check_enrollments(job: Job, file: ReportFile, custom_types: dict[int, str]) -> Checked:
-    checked, once = Checked(), _Once()
-    keyed = "canvas_id" in file.carries
-    if keyed:
-        checked.stored = await _stored_enrollments(job)
-        checked.seen = np.zeros(len(checked.stored.keys), dtype=np.bool_)
-    course = "course" if job.by_canvas_id else "course_sis"
-    for rows in _rows(job, file, custom_types):
-        checked.rows += rows.good.height + rows.bad.height
-        told = rows.good.with_columns(row_hash=pl.Series(_hashes(job, rows.good)))
-        named = (
-            told[course] if job.by_canvas_id else pl.Series(text_hashes(told[course].drop_nulls()))
-        )
-        checked.courses = np.union1d(checked.courses, named.unique().to_numpy())
-        if checked.stored is not None:
-            _mark_seen(checked, rows.bad["canvas_id"])
-            keys = told["canvas_id"].fill_null(0).to_numpy()
-            once.add(keys, told["line"])
-            _mark_seen(checked, told["canvas_id"])
-            told = told.filter(~pl.Series(_same(checked.stored, keys, told["row_hash"])))
-        checked.unchanged += rows.good.height - told.height
-        job.stage.put(file.which, told)
-    checked.repeated = once.repeated()
-    return checked
-
-
-def _mark_seen(checked: Checked, canvas_ids: pl.Series) -> None:
-    """A row that could not be used was there all the same."""
-    if checked.stored is not None:
-        places, found = checked.stored.find(canvas_ids.fill_null(0).to_numpy())
-        checked.seen[places[found]] = True
-
-
-async def _stored_enrollments(job: Job) -> Known:
-    """By Canvas id: hash, our id (negative where a report need not show the row), our course id."""
-    shown = absences.shown(absences.SHOWN_STATES)
-    columns = (
-        "t.canvas_id",
-        "coalesce(t.row_hash, 0)",
-        f"case when {shown} then t.id else -t.id end",
-        "t.course_id",
-    )
-    table = (
-        f"enrollment t where t.institution_id = {job.institution.id:d} and t.canvas_id is not null"
-    )
-    return sorted_known(await numbers(job.database, columns, table))

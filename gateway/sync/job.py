@@ -33,6 +33,9 @@ class Guard:
     share: float = 0.2
     least: int = 25
 
+    def holds(self, gone: int, of: int) -> bool:
+        return gone >= self.least and gone > self.share * of
+
 
 @dataclass(kw_only=True)
 class SetAside:
@@ -54,7 +57,8 @@ class SetAside:
 class Checked:
     """What the first pass learnt of one file.
 
-    `unchanged`: rows that the store has as they are. `repeated`: lines of rows that stand there twice.
+    `unchanged`: rows that the store has as they are. `repeated`: lines of rows that stand there twice. `withheld`: lines
+    of rows that would delete more at once than the shrink guard allows.
     `courses`: Canvas or hashed SIS ids of the courses that the rows name. `stored`, `seen`: the store's rows by key,
     and which of them the file shows.
     """
@@ -62,6 +66,7 @@ class Checked:
     rows: int = 0
     unchanged: int = 0
     repeated: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    withheld: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     courses: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     people: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     changed_people: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.int64))

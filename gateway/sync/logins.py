@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from gateway.sync.report_columns import ReportKind
-from gateway.sync.row_hash import Hashes, combined, row_hashes, text_hashes
+from gateway.sync.row_hash import Hashes, combined, row_hashes
 from gateway.sync.search_keys import with_keys
 from models.roster import IdentityKind, UserState
 
@@ -107,7 +107,7 @@ def kinds_told(columns: Collection[str]) -> frozenset[IdentityKind]:
 
 def alias_keys(aliases: pl.DataFrame) -> Hashes:
     """One number for each alias."""
-    return combined(*(text_hashes(aliases[name]) for name in ("kind", "scope", "value")))
+    return combined(aliases["kind"], aliases["scope"], aliases["value"])
 
 
 def exclusive(aliases: pl.DataFrame) -> pl.DataFrame:

@@ -30,12 +30,16 @@ class Readable(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """Some consecutive rows, every column of the file; `size` in bytes. `known_lines`: where empty lines were left out."""
+    """Some consecutive rows, every column of the file; `size` in bytes.
+
+    `dollars`: whether there is a `$` in it. `known_lines`: where empty lines were left out.
+    """
 
     frame: pl.DataFrame
     first_line: int
     newlines: int
     size: int
+    dollars: bool
     known_lines: pl.Series | None = None
 
     def lines(self) -> pl.Series:
@@ -129,7 +133,13 @@ class Blocks:
             raise self._fault(data, line) or self._broken(line) from error
         if not self._commas_fit(frame, data) and (fault := self._fault(data, line)) is not None:
             raise fault
-        block = Block(frame=frame, first_line=line, newlines=data.count(b"\n"), size=len(data))
+        block = Block(
+            frame=frame,
+            first_line=line,
+            newlines=data.count(b"\n"),
+            size=len(data),
+            dollars=b"$" in data,
+        )
         return _without_empty_lines(block)
 
     def _commas_fit(self, frame: pl.DataFrame, data: bytes) -> bool:

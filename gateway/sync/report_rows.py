@@ -17,6 +17,7 @@ from models import roles
 from models.canvas_ids import SHARD_SIZE
 
 KEY_LENGTH = 255
+_BROKEN = "broken "  # before the header of a column whose cell is wrong
 
 # `$Canvas.user.sisSourceId` in a cell is a variable that some platform did not know: no value at all.
 _VARIABLE = r"^\$[A-Za-z]+(\.[A-Za-z0-9_]+)+$"
@@ -36,8 +37,13 @@ def rows_of(block: Block, file: ReportFile, shard: int, custom_types: Mapping[in
 
     `custom_types`: the type of each custom role by its id, for reports that do not say it.
     """
-    raw = block.frame.select(c.header for c in file.columns).with_columns(line=block.lines())
-    typed = raw.select("line", *(_typed(c, shard).alias(c.name) for c in file.columns))
+    raw = block.frame.with_columns(line=block.lines())
+    raw = _without_variables(raw, file) if block.dollars else raw
+    typed = raw.select(
+        "line",
+        *(_typed(column, shard).alias(column.name) for column in file.columns),
+        *(_is_broken(column).alias(_BROKEN + column.header) for column in file.columns),
+    )
     _refuse_broken_cells(raw, typed, file)
     reasons = _reasons(file, words := _words_of(file))
     if file.which is RosterFile.ENROLLMENTS:
@@ -45,11 +51,22 @@ def rows_of(block: Block, file: ReportFile, shard: int, custom_types: Mapping[in
         role = pl.format("what type the role {} is of is not known", pl.col("role"))
         reasons.append(pl.when(pl.col("type").is_null()).then(role))
     told = pl.col("state").replace_strict(words, default=None, return_dtype=pl.String)
-    judged = typed.with_columns(reason=pl.coalesce(reasons), state=told)
+    judged = typed.select(
+        pl.exclude("state", f"^{_BROKEN}.*$"), reason=pl.coalesce(reasons), state=told
+    )
+    unusable = judged["reason"].is_not_null()
     return Rows(
-        good=judged.filter(pl.col("reason").is_null()).drop("reason"),
-        bad=judged.filter(pl.col("reason").is_not_null()),
+        good=(judged.filter(~unusable) if unusable.any() else judged).drop("reason"),
+        bad=judged.filter(unusable),
         size=block.size,
+    )
+
+
+def _without_variables(raw: pl.DataFrame, file: ReportFile) -> pl.DataFrame:
+    texts = [c.header for c in file.columns if c.cell in (Cell.KEY, Cell.TEXT)]
+    return raw.with_columns(
+        pl.when(~pl.col(text).str.contains(_VARIABLE)).then(pl.col(text)).alias(text)
+        for text in texts
     )
 
 
@@ -67,9 +84,7 @@ def _typed(column: Column, shard: int) -> pl.Expr:
             )
         case Cell.FLAG:
             return pl.when(cell == "true").then(True).when(cell == "false").then(False)  # noqa: FBT003  a literal column
-        case Cell.KEY | Cell.TEXT:
-            return pl.when(~cell.str.contains(_VARIABLE)).then(_present(cell))
-        case Cell.WORD:
+        case Cell.KEY | Cell.TEXT | Cell.WORD:
             return _present(cell)
 
 
@@ -77,29 +92,35 @@ def _present(cell: pl.Expr) -> pl.Expr:
     return pl.when(cell.str.len_bytes() > 0).then(cell)
 
 
-def _refuse_broken_cells(raw: pl.DataFrame, typed: pl.DataFrame, file: ReportFile) -> None:
-    for column in file.columns:
-        broken = _broken(raw[column.header], typed[column.name], column)
-        if broken is None:
-            continue
-        wrong, why = broken
-        if wrong.any():
-            cell, line = raw.filter(wrong).select(column.header, "line").row(0)
-            raise UnusableFile(f"{cell!r} {why}", file=file.name, line=line, column=column.header)
+_WHY_BROKEN = {
+    Cell.ID: "is not a Canvas id",
+    Cell.DATE: "is not a date and time in ISO 8601",
+    Cell.FLAG: "is neither true nor false",
+    Cell.KEY: f"is longer than {KEY_LENGTH} characters",
+}
 
 
-def _broken(raw: pl.Series, typed: pl.Series, column: Column) -> tuple[pl.Series, str] | None:
+def _is_broken(column: Column) -> pl.Expr:
+    cell = pl.col(column.header)
     match column.cell:
         case Cell.ID:
-            return (raw <= 0).fill_null(value=False), "is not a Canvas id"
-        case Cell.DATE:
-            return typed.is_null() & (raw.str.len_bytes() > 0), "is not a date and time in ISO 8601"
-        case Cell.FLAG:
-            return typed.is_null() & (raw.str.len_bytes() > 0), "is neither true nor false"
+            return cell <= 0
+        case Cell.DATE | Cell.FLAG:
+            return _typed(column, 1).is_null() & (cell.str.len_bytes() > 0)
         case Cell.KEY:
-            return typed.str.len_chars() > KEY_LENGTH, f"is longer than {KEY_LENGTH} characters"
+            return cell.str.len_chars() > KEY_LENGTH
         case Cell.TEXT | Cell.WORD:
-            return None
+            return pl.lit(None, pl.Boolean)
+
+
+def _refuse_broken_cells(raw: pl.DataFrame, typed: pl.DataFrame, file: ReportFile) -> None:
+    broken = typed.select(pl.col(f"^{_BROKEN}.*$").any()).row(0, named=True)
+    for column in file.columns:
+        if broken[_BROKEN + column.header]:
+            wrong = typed[_BROKEN + column.header].fill_null(value=False)
+            cell, line = raw.filter(wrong).select(column.header, "line").row(0)
+            why = f"{cell!r} {_WHY_BROKEN[column.cell]}"
+            raise UnusableFile(why, file=file.name, line=line, column=column.header)
 
 
 def _reasons(file: ReportFile, words: Mapping[str, str | None]) -> list[pl.Expr]:

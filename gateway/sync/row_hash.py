@@ -7,7 +7,7 @@ enter as XXH3 of their UTF-8, and `VERSION` with the names of the columns is the
 [1] Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ import xxhash
 VERSION = 1
 Hashes = npt.NDArray[np.int64]
 
-_NULL = np.uint64(0x9E3779B97F4A7C15)
+_NULL = 0x9E3779B97F4A7C15
 
 
 def row_hashes(frame: pl.DataFrame, kind: str, columns: Sequence[str]) -> Hashes:
@@ -26,21 +26,22 @@ def row_hashes(frame: pl.DataFrame, kind: str, columns: Sequence[str]) -> Hashes
     words = "\n".join([str(VERSION), kind, *named])
     seed = xxhash.xxh3_64_intdigest(words.encode())
     total = np.full(frame.height, seed, dtype=np.uint64)
-    for name in named:
-        total = _stirred(total ^ _numbers(frame[name]))
+    for numbers in _numbers(frame.select(named)):
+        total = _stirred(total ^ numbers)
     return total.view(np.int64)
 
 
 def text_hashes(texts: pl.Series) -> Hashes:
-    """A number for each text, null for none: `_NULL`."""
-    return _numbers(texts.cast(pl.String)).view(np.int64)
+    """A number for each text, the same one for every null."""
+    return combined(texts)
 
 
-def combined(*parts: Hashes) -> Hashes:
-    """One number for several that together name a thing."""
-    total = np.zeros(len(parts[0]), dtype=np.uint64)
-    for part in parts:
-        total = _stirred(total ^ part.view(np.uint64))
+def combined(*parts: pl.Series) -> Hashes:
+    """One number for several values that together name a thing."""
+    frame = pl.DataFrame({str(place): part for place, part in enumerate(parts)})
+    total = np.zeros(frame.height, dtype=np.uint64)
+    for numbers in _numbers(frame):
+        total = _stirred(total ^ numbers)
     return total.view(np.int64)
 
 
@@ -52,20 +53,30 @@ def _stirred(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
         return numbers ^ (numbers >> np.uint64(31))
 
 
-def _numbers(column: pl.Series) -> npt.NDArray[np.uint64]:
-    if column.dtype == pl.String:
-        return _digests(column)
-    if column.dtype in (pl.Datetime, pl.Boolean):
-        column = column.cast(pl.Int64)
-    values = column.fill_null(0).to_numpy().astype(np.int64).view(np.uint64)
-    return np.where(column.is_null().to_numpy(), _NULL, values)
+def _numbers(frame: pl.DataFrame) -> Iterator[npt.NDArray[np.uint64]]:
+    """Each column as numbers; a null is `_NULL`. All at once: polars takes longer to be asked than to answer."""
+    digests = _digests(frame.select(pl.col(pl.String)))
+    numbers = frame.select(
+        pl.col(name).replace_strict(*digests[name], default=None, return_dtype=pl.UInt64)
+        if dtype == pl.String
+        else pl.col(name).cast(pl.Int64).reinterpret(signed=False)
+        for name, dtype in frame.schema.items()
+    ).fill_null(_NULL)
+    for column in numbers:
+        yield column.to_numpy()
 
 
-def _digests(texts: pl.Series) -> npt.NDArray[np.uint64]:
+def _digests(texts: pl.DataFrame) -> dict[str, tuple[pl.Series, pl.Series]]:
     """Few texts are different in most columns: each is digested once."""
-    distinct = texts.drop_nulls().unique()
-    digests = pl.Series(
-        [xxhash.xxh3_64_intdigest(text.encode()) for text in distinct], dtype=pl.UInt64
-    )
-    found = texts.replace_strict(distinct, digests, default=None, return_dtype=pl.UInt64)
-    return found.fill_null(int(_NULL)).to_numpy()
+    if not texts.width:
+        return {}
+    distinct = texts.select(pl.all().drop_nulls().unique().implode()).row(0)
+    return {
+        name: (
+            pl.Series(values, dtype=pl.String),
+            pl.Series(
+                [xxhash.xxh3_64_intdigest(text.encode()) for text in values], dtype=pl.UInt64
+            ),
+        )
+        for name, values in zip(texts.columns, distinct, strict=True)
+    }

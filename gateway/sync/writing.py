@@ -43,12 +43,14 @@ class Writer:
             await step(self, frame)
 
     def frames(self, which: RosterFile) -> Iterator[pl.DataFrame]:
-        """Staged rows, without those that stand in the file twice."""
-        repeated = pl.Series(self.job.checked[which].repeated, dtype=pl.Int64)
+        """Staged rows, without those that stand in the file twice and those that the shrink guard keeps back."""
+        checked = self.job.checked[which]
+        repeated = pl.Series(checked.repeated, dtype=pl.Int64)
+        withheld = pl.Series(checked.withheld, dtype=pl.Int64)
         for frame in self.job.stage.frames(which):
             again = frame["line"].is_in(repeated.implode())
             self.set_aside(which, frame.filter(again), "stands in an earlier line already")
-            yield frame.filter(~again)
+            yield frame.filter(~again & ~frame["line"].is_in(withheld.implode()))
 
     def set_aside(self, which: RosterFile, rows: pl.DataFrame, reason: str | pl.Expr) -> None:
         why = pl.lit(reason) if isinstance(reason, str) else reason

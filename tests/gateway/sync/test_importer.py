@@ -326,6 +326,40 @@ async def test_a_mass_disappearance_trips_the_shrink_guard(school: School, tmp_p
     assert {30001: "ACTIVE", 30002: "ACTIVE", 30003: "ACTIVE"} == await school.states()
 
 
+async def test_a_mass_deletion_waits_for_a_person(school: School, tmp_path: Path) -> None:
+    await school.take_in(report(tmp_path / "1.zip", SCHOOL))
+    deleted = [{**row, "status": "deleted"} for row in ROSTER[:2]]
+    path = report(tmp_path / "2.zip", {**SCHOOL, "enrollments": [*deleted, ROSTER[2]]})
+
+    summary = await school.take_in(path, guard=Guard(share=0.5, least=2))
+
+    assert (SyncRunState.HELD, 2, 0) == (summary.state, summary.total.held, summary.total.removed)
+    assert {30001: "ACTIVE", 30002: "ACTIVE", 30003: "ACTIVE"} == await school.states()
+
+    allowed = await school.take_in(path)
+    assert (SyncRunState.SUCCEEDED, 2) == (allowed.state, allowed.total.removed)
+
+
+@pytest.mark.parametrize("what", ["users", "enrollments"])
+async def test_another_schools_report_is_refused(school: School, tmp_path: Path, what: str) -> None:
+    await school.take_in(report(tmp_path / "1.zip", SCHOOL))
+    theirs: Files = {
+        "users": [
+            user(9001 + n, name, uuid=f"other-{n}") for n, name in enumerate(("X Y", "Z W", "V U"))
+        ],
+        "enrollments": [enrollment(30001 + n, 9003 - n) for n in (0, 2)]
+        + [enrollment(30002, 9001)],
+    }
+
+    with pytest.raises(UnusableFile, match="another Canvas"):
+        await school.take_in(report(tmp_path / "2.zip", {what: theirs[what]}), guard=Guard(least=3))
+
+    assert 1 == len(await school.rows("sync_run"))
+    assert {"Amara Okoye", "Ben Lind", "Dina Haddad"} == {
+        row["name"] for row in await school.rows("person", "name")
+    }
+
+
 async def test_an_older_report_teaches_nothing(school: School, tmp_path: Path) -> None:
     await school.take_in(report(tmp_path / "1.zip", SCHOOL))
     renamed = {**SCHOOL, "users": [user(9001, "Old Name"), *PEOPLE[1:]], "enrollments": ROSTER[:1]}
@@ -443,6 +477,19 @@ async def test_unusable_rows_are_set_aside_with_their_line_and_reason(
     assert [("enrollments.csv", line, summary.run_id) for line in (5, 6, 7, 8)] == [
         tuple(r.values()) for r in stored
     ]
+
+
+async def test_enrollments_without_a_canvas_id_are_told_apart_by_who_is_where_as_what(
+    school: School, tmp_path: Path
+) -> None:
+    rows = [{**row, "canvas_enrollment_id": ""} for row in ROSTER]
+    path = report(tmp_path / "r.zip", {**SCHOOL, "enrollments": rows})
+
+    first = await school.take_in(path)
+    again = await school.take_in(path)
+
+    assert (3, 0) == (first.files[-1].counts.created, first.total.set_aside)
+    assert (0, 3, 0) == (again.total.created, again.files[-1].counts.unchanged, again.total.held)
 
 
 async def test_a_row_set_aside_is_not_an_absent_row(school: School, tmp_path: Path) -> None:

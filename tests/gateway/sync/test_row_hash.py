@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from gateway.sync.row_hash import VERSION, combined, row_hashes, text_hashes
+from gateway.sync.row_hash import VERSION, combined, row_hashes
 
 FRAME = pl.DataFrame(
     {
@@ -24,9 +24,6 @@ def test_hashes_are_pinned() -> None:
     assert 1 == VERSION
     assert [1992486914859941122, 4892759856226786418, 4977298211675541871] == row_hashes(
         FRAME, "provisioning report", FRAME.columns
-    ).tolist()
-    assert [-2415710310540037104, 3038098594470559031, 3244421341483603138] == text_hashes(
-        FRAME["name"]
     ).tolist()
 
 
@@ -58,7 +55,7 @@ def test_a_null_is_not_a_zero() -> None:
 
 
 def test_swapped_values_do_not_cancel_out() -> None:
-    a, b = np.array([1, 2], dtype=np.int64), np.array([2, 1], dtype=np.int64)
+    a, b = pl.Series([1, 2]), pl.Series([2, 1])
 
     assert combined(a, b)[0] != combined(a, b)[1]
 

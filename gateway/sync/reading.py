@@ -1,0 +1,72 @@
+"""The first pass over any one file: its rows, their hashes, what stands there twice, what the store has just so."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import polars as pl
+
+from gateway.store.known import Flags, Known
+from gateway.sync.job import Job
+from gateway.sync.report_files import ReportFile
+from gateway.sync.report_rows import Rows, rows_of
+from gateway.sync.row_hash import Hashes, row_hashes
+from gateway.sync.summary import Progress
+
+# Beside a Canvas id these only say how a thing that is known by its id alone may be called.
+_ALSO_CALLED = frozenset(
+    {"course_sis", "section_sis", "person_sis", "associated_sis", "account_sis", "term_sis"}
+    | {"parent_sis", "origin_sis"}
+)
+
+
+def rows_in(
+    job: Job, file: ReportFile, custom_types: Mapping[int, str] | None = None
+) -> Iterator[Rows]:
+    """The file's rows, block by block; what cannot be used is set aside on the way."""
+    done = 0
+    with file.blocks(job.limits) as blocks:
+        for block in blocks:
+            rows = rows_of(block, file, job.institution.shard, custom_types or {})
+            job.set_aside.add(file.name, rows.bad)
+            yield rows
+            done += rows.size
+            job.progress(Progress(phase="reading", file=file.name, done=done, total=file.size))
+
+
+def hashes_of(job: Job, rows: pl.DataFrame) -> Hashes:
+    ignored = _ALSO_CALLED if job.by_canvas_id else frozenset[str]()
+    return row_hashes(
+        rows, job.kind.value, [c for c in rows.columns if c not in {"line", *ignored}]
+    )
+
+
+def same_as_stored(stored: Known, keys: Hashes, hashes: Hashes) -> Flags:
+    """Which rows the store has with just this hash, its first value."""
+    places, found = stored.find(keys)
+    if not len(stored.keys):
+        return found
+    same: Flags = found & (stored.values[0][places] == hashes)
+    return same
+
+
+class Once:
+    """Keys and lines of a whole file, to find what stands there twice. A key of 0 is none."""
+
+    def __init__(self) -> None:
+        self._keys: list[Hashes] = []
+        self._lines: list[Hashes] = []
+
+    def add(self, keys: Hashes, lines: pl.Series) -> None:
+        self._keys.append(keys)
+        self._lines.append(lines.to_numpy())
+
+    def repeated(self) -> Hashes:
+        """The lines of all rows but the first of each key, sorted."""
+        if not self._keys:
+            return np.empty(0, dtype=np.int64)
+        keys = np.concatenate(self._keys)
+        if len(keys) < 2 or (keys[1:] > keys[:-1]).all():
+            return np.empty(0, dtype=np.int64)
+        again = keys != 0
+        again[np.unique(keys, return_index=True)[1]] = False
+        return np.sort(np.concatenate(self._lines)[again])
