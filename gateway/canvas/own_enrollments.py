@@ -3,6 +3,7 @@
 It does so for administrators too, and before it looks at any of their rights (canvas-lms: app/models/course.rb).
 """
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ class OwnEnrollments:
         self._canvas = canvas
         self._clock = clock
         self._owners: dict[str, _Owner] = {}
+        self._asking = asyncio.Lock()
 
     async def cut(
         self, call: Call, course: int, listed: Iterable[Enrollment], *, shard: int, since: datetime
@@ -50,9 +52,13 @@ class OwnEnrollments:
     async def _owner(self, call: Call, shard: int, since: datetime) -> _Owner:
         token = await call.credential.token()
         key = hashlib.sha256(token.encode()).hexdigest()
-        known = self._owners.get(key)
-        if known is not None and known.as_of >= since:
+        async with self._asking:  # a burst of lists has one question
+            known = self._owners.get(key)
+            if known is None or known.as_of < since:
+                known = self._owners[key] = await self._asked(call, shard, known)
             return known
+
+    async def _asked(self, call: Call, shard: int, known: _Owner | None) -> _Owner:
         began = self._clock()
         if known is None:
             user = to_global(str((await self._canvas.get(call, "/users/self"))["id"]), shard)
@@ -64,6 +70,4 @@ class OwnEnrollments:
             async for page in self._canvas.pages(call, "/users/self/enrollments", params)
             for row in page
         ]
-        owner = _Owner(user=user, enrollments=tuple(found), as_of=began)
-        self._owners[key] = owner
-        return owner
+        return _Owner(user=user, enrollments=tuple(found), as_of=began)

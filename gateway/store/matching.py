@@ -96,15 +96,15 @@ def _recognised(
     match decision:
         case Same(person=who, learned=learned):
             return Recognised(person=who, opens=learned)
-        case Conflict(by=kind, people=others, why=why):
+        case Conflict(by=kind, people=others, why=why) if len(others) > 1:
             alias = min(a for a in person.aliases if a.kind is kind)
             for other in others:
                 found.doubts.append((person.key, _held(alias, known.holders[other]), why))
             free = {a for a in person.aliases if known.holder(a, but=None) is None}
-            if len(others) > 1 and not any(a.kind.exclusive for a in free):
+            if not any(a.kind.exclusive for a in free):
                 return Recognised(person=others[0])  # a new person could never be told again
             return Recognised(person=None, opens=frozenset(free))
-        case _:
+        case _:  # a stranger, or somebody with another's number: see who claims it
             return Recognised(person=None, opens=person.aliases)
 
 
@@ -178,52 +178,86 @@ async def _stage(tx: Transaction, people: Sequence[Person]) -> None:
     await dialects.know_size(tx, "claimed_alias")
 
 
+# `cross`: SQLite takes the tables in this order then, so that each alias is looked up by its index.
+_CLAIMED = (
+    "from claimed_alias a cross join identity i where i.institution_id = $1 and i.kind = a.kind"
+    " and i.scope = a.scope and i.value = a.value and i.ended_at is null"
+)
+
+
 async def _candidates(
     tx: Transaction, institution_id: int, course: int | None
 ) -> Iterator[_Holder]:
     """Whoever was merged answers as whom they were merged into, with the aliases of both."""
-    rows = await tx.rows(
-        "with named as ("
-        " select i.person_id as id from claimed_alias a join identity i on i.institution_id = $1 and i.kind = a.kind"
-        " and i.scope = a.scope and i.value = a.value and i.ended_at is null union"
-        " select p.id from claimed_alias a join person p on p.institution_id = $1 and p.canvas_id = a.canvas_id),"
-        " whole as (select coalesce(p.merged_into_id, p.id) as id from named n join person p on p.institution_id = $1"
-        " and p.id = n.id), everybody as (select w.id as person, w.id from whole w union select p.merged_into_id, p.id"
-        " from person p where p.institution_id = $1 and p.merged_into_id in (select id from whole))"
-        " select e.person, p.canvas_id, p.state, p.removed_at, i.kind, i.scope, i.value, i.context_course_id,"
+    claimants = (
+        "select coalesce(p.merged_into_id, p.id) as person, p.id as id from"
+        f" (select i.person_id as id {_CLAIMED} union"
+        " select p.id from claimed_alias a cross join person p where p.institution_id = $1 and p.canvas_id = a.canvas_id)"
+        " named cross join person p where p.institution_id = $1 and p.id = named.id"
+    )
+    no_rows = "select merged_into_id as person, id from person where 1 = 0"
+    for statement in dialects.temporary(tx.dialect, "claimant", no_rows):
+        await tx.run(statement)
+    await tx.run(f"insert into claimant {claimants}", institution_id)
+    await tx.run(
+        "insert into claimant select distinct person, person from claimant where person not in (select id from claimant)"
+    )
+    await dialects.know_size(tx, "claimant")
+    return _holders(
+        await _people(tx, institution_id), await _aliases(tx, institution_id, course), course
+    )
+
+
+async def _people(tx: Transaction, institution_id: int) -> list[Row]:
+    return await tx.rows(
+        "select c.person, p.canvas_id, p.state, p.removed_at from claimant c cross join person p"
+        " where p.institution_id = $1 and p.id = c.id",
+        institution_id,
+    )
+
+
+async def _aliases(tx: Transaction, institution_id: int, course: int | None) -> list[Row]:
+    """By itself: PostgreSQL, before it has ever counted these tables, would loop over all three."""
+    return await tx.rows(
+        "select c.person, i.kind, i.scope, i.value, i.context_course_id,"
         " case when exists (select 1 from membership m where m.institution_id = $1 and m.course_id = $2"
-        " and m.person_id = e.person and m.ended_at is null) then 1 else 0 end as here"
-        " from everybody e join person p on p.institution_id = $1 and p.id = e.id"
-        " left join identity i on i.institution_id = $1 and i.person_id = e.id and i.ended_at is null",
+        " and m.person_id = c.person and m.ended_at is null) then 1 else 0 end as here"
+        " from claimant c cross join identity i where i.institution_id = $1 and i.person_id = c.id and i.ended_at is null",
         institution_id,
         course or 0,
     )
-    by_person: dict[int, list[Row]] = {}
-    for row in rows:
-        by_person.setdefault(int(row["person"]), []).append(row)
-    return (_holder(person, lines, course) for person, lines in by_person.items())
 
 
-def _holder(person: int, lines: Sequence[Row], course: int | None) -> _Holder:
+def _holders(
+    people: Iterable[Row], aliases: Iterable[Row], course: int | None
+) -> Iterator[_Holder]:
+    by_person: dict[int, tuple[list[Row], list[Row]]] = {}
+    for row in people:
+        by_person.setdefault(int(row["person"]), ([], []))[0].append(row)
+    for row in aliases:
+        by_person[int(row["person"])][1].append(row)
+    return (_holder(person, *rows, course) for person, rows in by_person.items())
+
+
+def _holder(person: int, rows: Sequence[Row], named: Sequence[Row], course: int | None) -> _Holder:
     aliases = {
-        Alias(kind=IdentityKind(line["kind"]), value=line["value"], scope=line["scope"])
-        for line in lines
-        if line["kind"]
+        Alias(kind=IdentityKind(one["kind"]), value=one["value"], scope=one["scope"])
+        for one in named
     }
-    canvas_ids = {int(line["canvas_id"]) for line in lines if line["canvas_id"]}
+    canvas_ids = {int(row["canvas_id"]) for row in rows if row["canvas_id"]}
     aliases |= {Alias(kind=IdentityKind.CANVAS_GLOBAL_ID, value=str(own)) for own in canvas_ids}
     subs = {
-        str(line["value"])
-        for line in lines
-        if line["kind"] == IdentityKind.LTI13_SUB
-        and (line["here"] or (course is not None and line["context_course_id"] == course))
+        str(one["value"])
+        for one in named
+        if one["kind"] == IdentityKind.LTI13_SUB
+        and (one["here"] or (course is not None and one["context_course_id"] == course))
     }
     return _Holder(
         candidate=Candidate(
             person=person, aliases=frozenset(aliases), subs_in_course=frozenset(subs)
         ),
         canvas_id=min(canvas_ids, default=None),
-        gone=all(line["removed_at"] or line["state"] == "DELETED" for line in lines),
+        gone=all(row["removed_at"] or row["state"] == "DELETED" for row in rows),
     )
 
 
@@ -256,9 +290,8 @@ async def open_aliases(
     )
     # By the hour: every read would else write every alias of everybody again.
     await tx.run(
-        "update identity set last_seen_at = $2 where institution_id = $1 and ended_at is null and last_seen_at < $3"
-        " and exists (select 1 from claimed_alias a where a.kind = identity.kind and a.scope = identity.scope"
-        " and a.value = identity.value)",
+        "update identity set last_seen_at = $2 where institution_id = $1"
+        f" and id in (select i.id {_CLAIMED} and i.last_seen_at < $3)",
         telling.institution_id,
         telling.as_of,
         telling.as_of - timedelta(hours=1),

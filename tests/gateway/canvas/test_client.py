@@ -139,6 +139,9 @@ FAILURES = [
         id="a throttle storm",
     ),
     pytest.param(
+        at_second(lambda _: JSONResponse(PEOPLE[2:4])), CutShort, id="a page without its links"
+    ),
+    pytest.param(
         at_second(lambda _: JSONResponse(UNAUTHORIZED, 401)),
         SourceRefused,
         id="no permission, as 401",
