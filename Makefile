@@ -11,7 +11,7 @@ help:             ## This list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
 run: .venv/run-ready graphiql   ## Start the demo: a school, the gateway and GraphiQL (PORT, TWIN_PORT)
-	$(BIN)/roster demo --port $(PORT)
+	$(BIN)/roster demo --port $(PORT) --twin-port $(TWIN_PORT)
 
 test: .venv/dev-ready node-ready   ## The whole suite, with samples of the long proofs and the servers it needs
 	$(BIN)/python scripts/with_services.py $(REQUIRE) -- $(BIN)/pytest $(ARGS)

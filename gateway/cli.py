@@ -128,6 +128,7 @@ def _add_deployment(deployment: argparse.ArgumentParser) -> None:
 def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--dir", default=".run", help="where the demo keeps its files (.run)")
     demo.add_argument("--port", type=int, default=8000, help="port of the gateway (8000)")
+    demo.add_argument("--twin-port", type=int, default=9000, help="port of the Canvas twin (9000)")
     demo.set_defaults(run=_run_demo)
 
 

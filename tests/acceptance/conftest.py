@@ -1,7 +1,9 @@
 """Servers for the tests: of a small graph in this process or in one of its own, and of a school."""
 
 import asyncio
+import json
 import secrets
+import shutil
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -13,11 +15,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from playwright.sync_api import BrowserContext, Playwright, expect, sync_playwright
 from starlette.testclient import TestClient
 
 from gateway.app import create_app
 from gateway.config_file import CredentialUrl, Secret
-from gateway.demo import write_report
+from twin.report_file import write_report
 from gateway.settings import Host, Server, Settings
 from gateway.store import institutions, schema, tokens
 from gateway.sync.importer import import_report
@@ -175,3 +178,42 @@ async def _import(url: str, report: Path) -> str:
         return await tokens.create(
             database, institution_id=demo.id, name="all", scopes=tuple(Scope), now=NOON
         )
+
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+Open = Callable[[dict[str, Any]], BrowserContext]
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    expect.set_options(timeout=20_000)
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        pytest.skip("no Chromium: install it (Debian: apt-get install chromium)")
+    return found
+
+
+@pytest.fixture
+def open_browser(playwright: Playwright, chromium: str, tmp_path: Path) -> Iterator[Open]:
+    """A browser with these preferences."""
+    opened: list[BrowserContext] = []
+
+    def open_one(preferences: dict[str, Any]) -> BrowserContext:
+        profile = tmp_path / "profile"
+        (profile / "Default").mkdir(parents=True)
+        (profile / "Default" / "Preferences").write_text(json.dumps(preferences))
+        context = playwright.chromium.launch_persistent_context(
+            profile, executable_path=chromium, args=FLAGS
+        )
+        opened.append(context)
+        return context
+
+    yield open_one
+    for context in opened:
+        context.close()

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from gateway.app import create_app, now, roster_graph
 from gateway.config_file import CredentialUrl, Secret
-from gateway.demo import write_report
+from twin.report_file import write_report
 from gateway.settings import Host, Institution, Lti11, Lti13, Server, Settings, UnmatchedLaunch
 from gateway.store import institutions, schema
 from gateway.sync.importer import import_report

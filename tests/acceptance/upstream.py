@@ -1,7 +1,7 @@
 """A gateway beside a twin that it may ask: the school's report is in its store, its token in its configuration."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ import httpx
 from starlette.applications import Starlette
 
 from gateway.app import create_app, now, roster_graph
-from gateway.demo import write_report
+from twin.report_file import write_report
 from gateway.settings import Settings, load
 from gateway.store import institutions, schema, tokens
 from gateway.sync.importer import import_report
@@ -107,10 +107,10 @@ class Asked:
     url: str
     token: str
 
-    async def client(self) -> AsyncIterator[Client]:
-        headers = {"authorization": f"Bearer {self.token}"}
-        async with Client(base_url=self.url, headers=headers, timeout=60, limits=MANY) as client:
-            yield client
+
+def connected(url: str, token: str) -> Client:
+    headers = {"authorization": f"Bearer {token}"}
+    return Client(base_url=url, headers=headers, timeout=60, limits=MANY)
 
 
 def configured(

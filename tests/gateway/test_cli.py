@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from gateway.cli import main
-from gateway.demo import write_report
+from twin.report_file import write_report
 from gateway.store import institutions, registrations, tokens
 from gateway.uow import Database
 from resolvers.schema import print_sdl
@@ -414,9 +414,10 @@ def test_an_import_beside_a_server_is_seen_by_it(roster: Roster, ready: Path, re
 
 
 def test_the_demo_shows_a_school_and_keeps_it(tmp_path: Path) -> None:
-    port, tokens_seen = free_port(), []
+    port, twin_port, tokens_seen = free_port(), free_port(), []
+    ports = ["--port", str(port), "--twin-port", str(twin_port)]
     for _ in range(2):
-        with running("demo", "--dir", tmp_path, "--port", str(port)) as demo:
+        with running("demo", "--dir", tmp_path, *ports) as demo:
             assert demo.stdout is not None
             lines = iter(demo.stdout.readline, "")
             token = next(line.split()[1] for line in lines if line.startswith("token"))
@@ -431,7 +432,7 @@ def test_the_demo_shows_a_school_and_keeps_it(tmp_path: Path) -> None:
             assert courses["nodes"][0]["members"]["nodes"][0]["user"]["name"]
 
     assert tokens_seen[0] == tokens_seen[1]
-    for secret in ("secret", "token"):
+    for secret in ("secret", "token", "lti11-secret", "canvas-admin-token"):
         assert 0o600 == (tmp_path / secret).stat().st_mode & 0o777
 
 

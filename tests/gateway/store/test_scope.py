@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.demo import write_report
+from twin.report_file import write_report
 from gateway.store import institutions, tokens
 from gateway.sync.importer import import_report
 from gateway.uow import Database
