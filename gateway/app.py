@@ -23,6 +23,8 @@ from gateway.lti import routes as lti
 from gateway.lti.launches import Launches
 from gateway.metrics import Metrics
 from gateway.middleware import DatabaseContext, OriginRule, RequestRecord
+from gateway.oauth import routes as oauth_pages
+from gateway.oauth.connecting import Connecting
 from gateway.permissions import Permissions
 from gateway.readpath.connections import Connections, open_connections
 from gateway.reads import Reads
@@ -48,6 +50,7 @@ _ROUTES = frozenset(
         *lti.ADDRESSES,
         *console_pages.ADDRESSES,
         *welcome.ADDRESSES,
+        *oauth_pages.ADDRESSES,
     }
 )
 _CORS_HEADERS = [
@@ -67,6 +70,7 @@ class State(TypedDict):
     endpoint: Endpoint
     metrics: Metrics
     launches: Launches
+    connecting: Connecting
     console: Console
 
 
@@ -79,6 +83,7 @@ class Parts(NamedTuple):
     clock: Callable[[], datetime]
     stop: asyncio.Event
     reads: Reads
+    connect: Callable[[Viewer], str | None]
 
 
 MakeGraph = Callable[[Parts], Graph]
@@ -102,6 +107,7 @@ def roster_graph(parts: Parts) -> Graph:
         reads=parts.reads,
         longest=parts.settings.server.query_timeout,
         desk=Desk(parts.database, parts.clock),
+        connect=parts.connect,
     )
 
 
@@ -134,6 +140,25 @@ def create_app(
                 connections.usage,
             )
             connected = await upstreams(settings, database, client, shared.buckets, now)
+            seal = Seal([one.reveal() for one in server.secret_key])
+            permissions = Permissions(database, seal, now, connected)
+            stack.push_async_callback(permissions.close)
+            authenticator = Authenticator(
+                service_tokens(database),
+                judge=permissions.rights,
+                find_session=launched_sessions(database, now),
+                find_person=people(database),
+                monotonic=time.monotonic,
+            )
+            connecting = Connecting(
+                settings=settings,
+                database=database,
+                http=client,
+                seal=seal,
+                upstreams=connected,
+                authenticate=authenticator.viewer,
+                clock=now,
+            )
             launches = Launches.build(settings, database, client, now, welcome.ask)
             sourcing = Sourcing(
                 configured=settings,
@@ -147,23 +172,21 @@ def create_app(
                 clock=now,
             )
             reads = await stack.enter_async_context(sourcing.open())
-            parts = Parts(settings, database, connections, now, stop or asyncio.Event(), reads)
+            parts = Parts(
+                settings=settings,
+                database=database,
+                connections=connections,
+                clock=now,
+                stop=stop or asyncio.Event(),
+                reads=reads,
+                connect=connecting.url_for,
+            )
             operations = Operations(
                 make_graph(parts),
                 limits=limits or Limits(),
                 seconds=server.query_timeout.total_seconds(),
                 stop=parts.stop,
                 metrics=metrics,
-            )
-            permissions = Permissions(
-                database, Seal([one.reveal() for one in server.secret_key]), now, connected
-            )
-            authenticator = Authenticator(
-                service_tokens(database),
-                judge=permissions.rights,
-                find_session=launched_sessions(database, now),
-                find_person=people(database),
-                monotonic=time.monotonic,
             )
             endpoint = Endpoint(operations, authenticate=authenticator.viewer, page=page)
             with database.active():
@@ -172,6 +195,7 @@ def create_app(
                     endpoint=endpoint,
                     metrics=metrics,
                     launches=launches,
+                    connecting=connecting,
                     console=Console(
                         settings=settings,
                         database=database,
@@ -189,6 +213,7 @@ def create_app(
             *lti.routes(_for_browsers(settings)),
             *welcome.routes,
             *console_pages.routes,
+            *oauth_pages.routes,
             Mount("/static", graphiql.files()),
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),

@@ -124,10 +124,14 @@ class AccountSight:
 
 
 class Limit(NamedTuple):
-    """That an answer is cut. `nothing`: it says nothing about who or what is missing from it."""
+    """That an answer is cut. `nothing`: it says nothing about who or what is missing from it.
+
+    `unknown`: nobody could say what may be seen, so it might be more.
+    """
 
     message: str
     nothing: bool = False
+    unknown: bool = False
 
 
 _UNKNOWN = (
@@ -179,6 +183,9 @@ class Sight:
             return self._limit_of_all(subject)
         if subject not in ("Enrollment", "Member"):
             return None
+        return self._limit_of_roster(course_id, states)
+
+    def _limit_of_roster(self, course_id: int, states: Iterable[str]) -> Limit | None:
         one = self.course(course_id)
         if one is None:  # it was reached through an account
             return (
@@ -189,7 +196,9 @@ class Sight:
         if not one.roster:
             if one.observed:
                 return Limit(_OBSERVER, nothing=True)
-            return Limit(_DENIED if one.basis is Basis.CANVAS else _UNKNOWN, nothing=True)
+            if one.basis is Basis.CANVAS:
+                return Limit(_DENIED, nothing=True)
+            return Limit(_UNKNOWN, nothing=True, unknown=True)
         if one.sections is not None:
             return Limit(_SECTIONS)
         if not one.full and not frozenset(states) <= frozenset(ROSTER_STATES):

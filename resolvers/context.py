@@ -11,7 +11,7 @@ from strawberry.dataloader import DataLoader
 
 from gateway import shield
 from gateway.desk import Desk
-from gateway.errors import Forbidden
+from gateway.errors import ConnectionNeeded, Forbidden, PublicError
 from gateway.feed import Feed
 from gateway.outcomes import Asking, Outcome, Spending
 from gateway.planner import Need
@@ -19,6 +19,7 @@ from gateway.readpath.connections import Connections
 from gateway.readpath.provenance import Wanted
 from gateway.readpath.registry import Reader
 from gateway.reads import Reads
+from gateway.sight import Limit
 from gateway.viewer import Scope, Viewer
 from resolvers import freshness, plans
 from resolvers.documents import Operation
@@ -35,6 +36,7 @@ Batch = Callable[[Sequence[K]], Coroutine[Any, Any, Sequence[V]]]
 class Context:
     """One operation: who asks, when, and what it has begun to load.
 
+    `connect`: where the viewer connects their Canvas account, if they can; `notices`: what they can do about an answer.
     `requested`: how fresh by the request's headers; `explains`: every plan is told in `extensions`; `longest`: how long
     the operation may take.
     """
@@ -50,6 +52,8 @@ class Context:
     explains: bool = False
     operation: Operation | None = None
     desk: Desk | None = None
+    connect: Callable[[Viewer], str | None] | None = None
+    notices: list[PublicError] = field(default_factory=list)
     reader: Reader = field(init=False)
     _loaders: dict[Hashable, DataLoader[Any, Any]] = field(init=False)
     _spending: Spending = field(init=False)
@@ -75,6 +79,14 @@ class Context:
         if self.desk is None:
             raise Forbidden("This graph is only read.")
         return self.desk
+
+    def notice(self, limit: Limit | None) -> None:
+        """That the viewer would see more once Canvas can be asked as them, where they can bring that about."""
+        if limit is None or not limit.unknown or self.connect is None or self.notices:
+            return
+        url = self.connect(self.viewer)
+        if url is not None:
+            self.notices.append(ConnectionNeeded(limit.message, connect_url=url))
 
     def reads_roster(self) -> Reader:
         """The reader, for credentials that may read the roster; Forbidden for others."""

@@ -115,6 +115,8 @@ async def answered(
     if "changeCursor" in question.parts.provenance:
         question = replace(question, change_cursor=await context.change_cursor())
     rows = await answers.connections_of(context.connections, context.reader, question, parents)
+    for parent in parents:
+        context.notice(answers.limit_of(context.reader, question, parent))
     return needs.told(context, rows, outcomes, question.parts)
 
 

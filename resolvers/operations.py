@@ -1,7 +1,7 @@
 """Running one operation, however it came: in its time, counted, its errors made public, ended when the server stops."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from time import perf_counter
@@ -11,6 +11,7 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types import ExecutionResult
 
+from gateway.errors import PublicError
 from gateway.metrics import Metrics
 from gateway.viewer import Viewer
 from resolvers import masking
@@ -21,9 +22,15 @@ T = TypeVar("T")
 
 
 class Context(Protocol):
-    """What every resolver is handed; `operation` is filled in here. `extensions` and `headers` go with the answer."""
+    """What every resolver is handed; `operation` is filled in here. `extensions` and `headers` go with the answer.
+
+    `notices`: errors that cost no field its value, and that the caller can do something about.
+    """
 
     operation: Operation | None
+
+    @property
+    def notices(self) -> Collection[PublicError]: ...
 
     def extensions(self) -> Mapping[str, object]: ...
 
@@ -111,6 +118,9 @@ class Operations:
     def _finish(self, operation: Operation, result: ExecutionResult, context: Context) -> None:
         told = {"cost": operation.cost, **context.extensions()}
         result.extensions = {**told, **(result.extensions or {})}
+        if context.notices:
+            noticed = [GraphQLError(str(one), original_error=one) for one in context.notices]
+            result.errors = [*(result.errors or ()), *noticed]
         if result.errors:
             result.errors = masking.public(result.errors)
 

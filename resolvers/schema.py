@@ -70,10 +70,12 @@ def make_graph(
     reads: Reads | None = None,
     longest: timedelta = timedelta(seconds=20),
     desk: Desk | None = None,
+    connect: Callable[[Viewer], str | None] | None = None,
 ) -> Graph:
     """The graph over a store, which `reads` keeps fresh; `desk`: where identities are settled.
 
-    `default_max_age` tells each institution's by its slug; `longest`: how long an operation may take.
+    `default_max_age` tells each institution's by its slug; `longest`: how long an operation may take; `connect`: where a
+    person connects their Canvas account.
     """
     feed = Feed(connections)
 
@@ -88,6 +90,7 @@ def make_graph(
             reads=reads,
             longest=longest,
             desk=desk,
+            connect=connect,
             explains=headers.get("roster-explain") == "1",
         )
 

@@ -11,6 +11,7 @@ from gateway.readpath.ledger import Cover, Parent
 from gateway.readpath.levels import Listing, Page
 from gateway.readpath.provenance import Evidence, Tally, Wanted
 from gateway.readpath.registry import Reader, Row
+from gateway.sight import Limit
 from models.roster import Completeness
 
 
@@ -101,7 +102,7 @@ async def connections_of(
                 states=listing.filter.meant,
                 hidden=listing.shape.hidden(reader.rights, _course(parent)),
                 only_members=unlisted.get(parent[0][1], 0),
-                limit=reader.limit(question.subject, _course(parent), listing.filter.meant),
+                limit=limit_of(reader, question, parent),
             ),
         )
         for parent, covers in zip(parents, covered, strict=True)
@@ -122,6 +123,11 @@ def _connection(reader: Reader, question: Question, page: Page, evidence: Eviden
             evidence, question.wanted, now=reader.now, change_cursor=question.change_cursor
         ),
     }
+
+
+def limit_of(reader: Reader, question: Question, parent: Parent) -> Limit | None:
+    """Why the list of this parent may lack rows that the reader may not see."""
+    return reader.limit(question.subject, _course(parent), question.level.listing.filter.meant)
 
 
 def _course(parent: Parent) -> int | None:

@@ -10,7 +10,7 @@ from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 
 from gateway.app import Parts
-from gateway.errors import Ambiguous
+from gateway.errors import Ambiguous, PublicError
 from gateway.uow import Database
 from gateway.viewer import Viewer
 from resolvers.documents import Operation, UseDocument
@@ -30,6 +30,7 @@ class SmallContext:
     viewer: Viewer
     database: Database
     operation: Operation | None = None
+    notices: tuple[PublicError, ...] = ()
 
     def extensions(self) -> dict[str, object]:
         return {}
