@@ -240,6 +240,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("kind", "more"), FAULTS.values(), ids=FAULTS)
 async def test_no_fault_removes_anybody(
     readers: Readers, twin: Upstream, kind: Kind, more: dict[str, object]
@@ -256,6 +257,7 @@ async def test_no_fault_removes_anybody(
     assert whole or await _whole(readers, need)
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("kind", "more"), FAULTS.values(), ids=FAULTS)
 async def test_no_fault_makes_a_first_reading_look_whole(
     readers: Readers, twin: Upstream, kind: Kind, more: dict[str, object]
