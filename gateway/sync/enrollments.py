@@ -10,7 +10,7 @@ from gateway.store.known import Flags, Known, Numbers, numbers, sorted_known
 from gateway.sync.job import Checked, Guard, Job
 from gateway.sync.reading import Once, hashes_of, rows_in
 from gateway.sync.report_files import ReportFile
-from gateway.sync.row_hash import text_hashes
+from gateway.sync.row_hash import Hashes, text_hashes
 from models.roster import EnrollmentState
 
 
@@ -32,7 +32,7 @@ async def check_enrollments(job: Job, file: ReportFile, custom_types: Mapping[in
     return checked
 
 
-def _courses(job: Job, rows: pl.DataFrame) -> Numbers:
+def _courses(job: Job, rows: pl.DataFrame) -> Hashes:
     if job.by_canvas_id:
         return rows["course"].unique().to_numpy()
     return text_hashes(rows["course_sis"].drop_nulls().unique())

@@ -30,6 +30,8 @@ _CALLED = {
 
 async def write_users(job: Job, advanced: Callable[[int], None]) -> Merged:
     """Everybody in users.csv whose logins the store has not just so. `advanced` hears of rows written."""
+    if not len(job.checked[RosterFile.USERS].changed_people):
+        return Merged()
     if (created := await _first_load(job, advanced)) is not None:
         return Merged(created=created)
     total = Merged()

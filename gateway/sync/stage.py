@@ -7,6 +7,8 @@ import polars as pl
 
 from gateway.sync.report_columns import RosterFile
 
+FILE_ROWS = 2_000
+
 
 class Stage:
     """Frames by roster file and bucket, in the order in which they came. `folder` is made, and is the caller's to remove."""
@@ -15,23 +17,32 @@ class Stage:
         self.folder = folder
         folder.mkdir(exist_ok=True)
         self._frames: dict[tuple[RosterFile, int], list[Path]] = {}
+        self._small: dict[tuple[RosterFile, int], list[pl.DataFrame]] = {}  # not worth a file yet
         self.rows: dict[RosterFile, int] = {}
 
     def put(self, which: RosterFile, frame: pl.DataFrame, bucket: int = 0) -> None:
         if frame.is_empty():
             return
-        places = self._frames.setdefault((which, bucket), [])
-        path = self.folder / f"{which.value}-{bucket}-{len(places)}"
-        frame.write_ipc(path, compression="lz4")
-        places.append(path)
         self.rows[which] = self.rows.get(which, 0) + frame.height
+        held = self._small.setdefault((which, bucket), [])
+        held.append(frame)
+        if sum(one.height for one in held) >= FILE_ROWS:
+            self._write(which, bucket)
+
+    def _write(self, which: RosterFile, bucket: int) -> None:
+        if held := self._small.pop((which, bucket), None):
+            places = self._frames.setdefault((which, bucket), [])
+            path = self.folder / f"{which.value}-{bucket}-{len(places)}"
+            pl.concat(held).write_ipc(path, compression="lz4")
+            places.append(path)
 
     def frames(self, which: RosterFile, bucket: int = 0) -> Iterator[pl.DataFrame]:
+        self._write(which, bucket)
         for path in self._frames.get((which, bucket), []):
             yield pl.read_ipc(path)
 
     def buckets(self, which: RosterFile) -> list[int]:
-        return sorted(bucket for file, bucket in self._frames if file is which)
+        return sorted({bucket for file, bucket in [*self._frames, *self._small] if file is which})
 
 
 def in_chunks(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:

@@ -34,6 +34,8 @@ async def _compare_people(job: Job) -> None:
         job.institution.id,
     )
     known = {int(row["canvas_id"]): (row["uuid"], row["sis_id"]) for row in rows}
+    if len(known) < job.guard.least:
+        return
     names = [name for name in ("uuid", "sis_id") if name in _carried(job, RosterFile.USERS)]
     told: dict[int, dict[str, object]] = {}
     for bucket in job.stage.buckets(RosterFile.USERS):
