@@ -64,7 +64,7 @@ class Sourcing:
     async def open(self) -> AsyncIterator[Reads]:
         """The reads of all institutions; what they learn of prices is kept."""
         kept = kept_prices(self.database)
-        known = await kept.load()
+        known = await kept.learned()
         books: dict[int, PriceBook] = {}
         connected: dict[int, Connected] = {}
         for one in self.configured.institutions:

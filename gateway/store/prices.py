@@ -18,7 +18,7 @@ Prices = dict[int, dict[Endpoint, Expectation]]
 
 
 class KeptPrices(Protocol):
-    async def load(self) -> Prices: ...
+    async def learned(self) -> Prices: ...
 
     async def save(self, news: Mapping[int, Mapping[Endpoint, Expectation]]) -> None:
         """What was learned since; what is not in it stays."""
@@ -37,7 +37,7 @@ class PricesInFile:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    async def load(self) -> Prices:
+    async def learned(self) -> Prices:
         return await asyncio.to_thread(self._load)
 
     async def save(self, news: Mapping[int, Mapping[Endpoint, Expectation]]) -> None:
@@ -64,7 +64,7 @@ class PricesInTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def load(self) -> Prices:
+    async def learned(self) -> Prices:
         kept: Prices = {}
         known = {endpoint.value for endpoint in Endpoint}
         for row in await self._database.rows(

@@ -11,7 +11,7 @@ CHEAP = Expectation(quota=0.1, seconds=0.2, calls=3)
 
 
 async def test_prices_outlive_the_process(database: Database) -> None:
-    assert {} == await kept_prices(database).load()
+    assert {} == await kept_prices(database).learned()
 
     await kept_prices(database).save({1: {Endpoint.LOOKUP: DEAR, Endpoint.REPORT: DEAR}})
     await kept_prices(database).save({1: {Endpoint.LOOKUP: CHEAP}, 2: {Endpoint.LOOKUP: DEAR}})
@@ -19,7 +19,7 @@ async def test_prices_outlive_the_process(database: Database) -> None:
     assert {
         1: {Endpoint.LOOKUP: CHEAP, Endpoint.REPORT: DEAR},
         2: {Endpoint.LOOKUP: DEAR},
-    } == await kept_prices(database).load()
+    } == await kept_prices(database).learned()
 
 
 async def test_a_file_that_cannot_be_read_is_begun_anew(tmp_path: Path) -> None:
@@ -28,6 +28,6 @@ async def test_a_file_that_cannot_be_read_is_begun_anew(tmp_path: Path) -> None:
 
     kept = PricesInFile(path)
 
-    assert {} == await kept.load()
+    assert {} == await kept.learned()
     await kept.save({1: {Endpoint.LOOKUP: DEAR}})
-    assert {1: {Endpoint.LOOKUP: DEAR}} == await kept.load()
+    assert {1: {Endpoint.LOOKUP: DEAR}} == await kept.learned()

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from twin.report_file import write_report
 from gateway.store import institutions, tokens
 from gateway.sync.importer import import_report
 from gateway.uow import Database
 from tests.scoped import ROSTER_TABLES, unscoped
+from twin.changes import set_enrollment_state
 from twin.clock import FixedClock
 from twin.generate import generate
 from twin.options import Options
+from twin.report_file import write_report
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -25,12 +26,17 @@ async def test_an_import_names_its_institution_in_every_statement(
     statements: list[str] = []
     await database.client._connection.set_trace_callback(statements.append)
     clock = FixedClock(NOON)
-    for seed, enrollments in ((1, 600), (2, 100)):  # other names, and fewer people
-        report = tmp_path / f"{seed}.zip"
-        small = Options(courses=14, users=200, big=20, enrollments=enrollments, seed=seed)
-        write_report(report, generate(small, clock)[0])
+    small = Options(courses=14, users=200, big=20, enrollments=600)
+    school = generate(small, clock)[0]
+    for day in range(2):
+        report = tmp_path / f"{day}.zip"
+        write_report(report, school)
         await import_report(database, demo, report, clock=clock.now, as_of=clock.now())
         clock.advance(timedelta(days=1))
+        for user in list(school.users.values())[:30]:
+            school.update(user, name=f"{user.name} the Younger")
+        for enrollment in list(school.enrollments.values())[::12]:
+            set_enrollment_state(school, enrollment, "deleted")
     await tokens.create(database, institution_id=demo.id, name="x", scopes=(), now=NOON)
     await tokens.revoke(database, institution_id=demo.id, token_id=1, now=NOON)
     await database.client._connection.set_trace_callback(None)
