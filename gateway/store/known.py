@@ -1,7 +1,8 @@
 """What the store knows already, as sorted numbers: a million rows are 24 MB here and would be 200 MB as objects."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,17 @@ from gateway.uow import Database, Dialect
 Numbers = npt.NDArray[np.signedinteger[Any]]
 Flags = npt.NDArray[np.bool_]
 
-_PAGE = 50_000
+_PAGE = 20_000
 _COPY_HEADER = 19
 
 
 def contains(sorted_keys: Numbers, keys: Numbers) -> Flags:
-    """Which of `keys` are among `sorted_keys`."""
-    return Known(keys=sorted_keys, values=()).find(keys)[1]
+    """Which of `keys` are among `sorted_keys`; looked up in parts, so that a million do not make three more arrays."""
+    known, found = Known(keys=sorted_keys, values=()), np.empty(len(keys), dtype=np.bool_)
+    for start in range(0, len(keys), _PAGE):
+        part = slice(start, start + _PAGE)
+        found[part] = known.find(keys[part])[1]
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,32 +115,29 @@ async def _copied(database: Database, columns: Sequence[str], source: str) -> tu
 
 
 async def _paged(database: Database, columns: Sequence[str], source: str) -> tuple[Numbers, ...]:
-    parts = [part async for part in _pages(database, columns, source)]
-    if not parts:
-        return tuple(np.empty(0, dtype=np.int64) for _ in columns)
-    return tuple(np.concatenate([part[i] for part in parts]) for i in range(len(columns)))
-
-
-async def _pages(
-    database: Database, columns: Sequence[str], source: str
-) -> AsyncIterator[npt.NDArray[np.int64]]:
     """In pages by id: the process has one connection for everybody."""
-    wide, last = len(columns) + 1, 0
+    (counted,) = await database.rows(f"select count(*) as n from {source}")
+    out = [np.empty(int(counted["n"]), dtype=np.int64) for _ in columns]
     joined = " and " if " where " in source else " where "
     query = f"select t.id, {', '.join(columns)} from {source}{joined}t.id > ? order by t.id limit {_PAGE}"
-    while True:
-        rows = await finish(_fetch(database, query, last))
-        if not rows:
-            return
-        page = np.array(rows, dtype=np.int64).reshape(-1, wide)
+    filled, last = 0, 0
+    while len(page := await finish(_fetch(database, query, last, len(columns) + 1))):
         last = int(page[-1, 0])
-        yield np.ascontiguousarray(page[:, 1:].T)
+        if filled + len(page) > len(out[0]):  # more than were counted just now
+            out = [
+                np.concatenate([column, np.empty_like(column, shape=len(page))]) for column in out
+            ]
+        for i, column in enumerate(out):
+            column[filled : filled + len(page)] = page[:, i + 1]
+        filled += len(page)
+    return tuple(column[:filled] for column in out)
 
 
-async def _fetch(database: Database, query: str, last: int) -> list[tuple[int, ...]]:
+async def _fetch(database: Database, query: str, last: int, width: int) -> npt.NDArray[np.int64]:
     async with database.client.acquire_connection() as connection:
-        rows: list[tuple[int, ...]] = await connection.execute_fetchall(query, [last])
-        return [tuple(row) for row in rows]
+        rows = await connection.execute_fetchall(query, [last])
+        flat = np.fromiter(chain.from_iterable(rows), dtype=np.int64)
+        return flat.reshape(-1, width)
 
 
 async def texts(database: Database, query: str, *values: object) -> tuple[pl.Series, Numbers]:

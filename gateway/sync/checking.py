@@ -16,7 +16,7 @@ from gateway.sync.report_files import ReportFile
 from gateway.sync.row_hash import Hashes, text_hashes
 from gateway.sync.suspicion import refuse_another_school
 
-BUCKET_BYTES = 1024 * 1024
+BUCKET_BYTES = 512 * 1024
 _POSITIVE = np.int64(2**63 - 1)
 
 TABLES = {

@@ -7,7 +7,7 @@ import polars as pl
 
 from gateway.sync.report_columns import RosterFile
 
-FILE_ROWS = 2_000
+FILE_ROWS = 500
 
 
 class Stage:

@@ -22,7 +22,7 @@ from gateway.sync.stage import Stage, in_chunks
 from gateway.sync.summary import Counts, Progress
 from gateway.uow import Transaction
 
-FRAME = 10_000  # rows that go to an empty table at once
+FRAME = 5_000  # rows that go to an empty table at once
 
 Step = Callable[["Writer", pl.DataFrame], Awaitable[None]]
 Resolve = Callable[["Writer", pl.DataFrame], Awaitable[pl.DataFrame]]
