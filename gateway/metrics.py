@@ -36,6 +36,13 @@ class Metrics:
             ("kind", "outcome"),
             registry=self.registry,
         )
+        self.ways = Counter(
+            "roster_reads",
+            "Queries by how they were answered: compiled, by the ordinary resolvers, by these for an error of the"
+            " caller's (refused), by these for a fault of ours (broken)",
+            ("way",),
+            registry=self.registry,
+        )
         self.operation_seconds = Histogram(
             "roster_operation_seconds",
             "Time from the request to the answer of a GraphQL query or mutation",

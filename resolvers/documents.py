@@ -1,6 +1,6 @@
 """Query texts, read once: parsed, measured against the limits, validated, and kept for the next request."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -47,6 +47,9 @@ class Document:
     def __init__(self, text: str, ast: DocumentNode, schema: GraphQLSchema) -> None:
         self.text = text
         self.ast = ast
+        # What `resolvers.compiled` learns of it: the variables of its `@skip` and `@include`, and its plans.
+        self.switches: tuple[str, ...] | None = None
+        self.plans: dict[Hashable, Any] = {}
         self._cost_of = CostOf(schema, fragments_of(ast))
         self._paging: dict[str | None, set[str]] = {}
         self._costs: dict[tuple[object, ...], int] = {}

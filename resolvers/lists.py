@@ -150,7 +150,7 @@ async def _question(
 
 
 def parts_of(selection: Selection) -> Parts:
-    edges = selection.below("edges", "Edge")
+    edges = _edges(selection)
     page_info = selection.below("pageInfo", "PageInfo")
     provenance = selection.below("provenance", "Provenance")
     return Parts(
@@ -161,8 +161,12 @@ def parts_of(selection: Selection) -> Parts:
     )
 
 
+def _edges(selection: Selection) -> Selection:
+    return selection.below("edges", selection.type_name.replace("Connection", "Edge"))
+
+
 def node_selection(selection: Selection, type_name: str) -> Selection:
-    edges = selection.below("edges", "Edge")
+    edges = _edges(selection)
     return selection.at(
         [*selection.fields.get("nodes", ()), *edges.fields.get("node", ())], type_name
     )

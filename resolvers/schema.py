@@ -14,6 +14,7 @@ from gateway.readpath.connections import Connections
 from gateway.reads import Reads
 from gateway.viewer import Viewer
 from resolvers import freshness
+from resolvers.compiled import Compiled
 from resolvers.context import Context
 from resolvers.documents import UseDocument
 from resolvers.masking import Schema
@@ -47,6 +48,7 @@ def _reader(name: str) -> Callable[..., Any]:
     def read(row: dict[str, Any], _info: GraphQLResolveInfo[Any]) -> Any:
         return row[name]
 
+    read.reads_row = True  # type: ignore[attr-defined]  # `resolvers.compiling` reads such fields itself
     return read
 
 
@@ -94,4 +96,4 @@ def make_graph(
             explains=headers.get("roster-explain") == "1",
         )
 
-    return Graph(schema, context)
+    return Graph(schema, context, Compiled(schema))

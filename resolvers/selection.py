@@ -26,6 +26,7 @@ class Selection:
 
     def __init__(self, info: GraphQLResolveInfo[Context], nodes: Nodes, type_name: str) -> None:
         self._info = info
+        self.type_name = type_name
         # Strawberry hands over the values alone, where graphql-core's type promises more around them.
         self._variables: Any = info.variable_values
         # A fragment on an interface holds for every type that implements it.

@@ -1,0 +1,297 @@
+"""A valid query as a plan: the form of its answer, and what must be resolved to fill it.
+
+All is derived from the schema that Strawberry made: a field without a resolver of its own is read from its parent's row,
+any other is resolved for all rows of its level at once. Made once a document, operation and value of the variables that
+skip or include.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import strawberry
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLObjectType,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionNode,
+    VariableNode,
+    get_argument_values,
+    is_abstract_type,
+    is_leaf_type,
+    is_list_type,
+    is_non_null_type,
+    is_object_type,
+)
+from graphql.language import Visitor, visit
+from graphql.language.ast import DirectiveNode, Node
+
+from gateway.readpath.forms import (
+    TYPE_NAME,
+    Each,
+    Form,
+    Leaf,
+    Member,
+    Object,
+    OneOf,
+    Value,
+    Words,
+    Written,
+)
+from gateway.readpath.registry import TABLES
+from gateway.readpath.writers import RecordWriter, ValueWriter
+from resolvers import lists
+from resolvers.lists import LISTS, ListField, Selected
+from resolvers.selection import Selection
+
+_MOST_MEMBERS = 2_000  # of a plan: whoever asks for more does not wait for its making
+# Values that GraphQL's own scalars show as they are.
+_KEPT = {"String": str, "ID": str, "Boolean": bool, "Int": int, "Float": float}
+
+
+class NotPlanned(Exception):
+    """A query, or a part of one, that the ordinary resolvers answer."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Listing:
+    """A list whose records are written at once. `connection` writes what stands around its rows."""
+
+    field: ListField
+    selected: Selected
+    rows: RecordWriter
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Resolved:
+    """A field with a resolver of its own. `arguments` None: they hold variables.
+
+    `writer` writes what it returns; where it is a `listing`, what stands around the rows.
+    """
+
+    key: str
+    field: GraphQLField
+    nodes: list[FieldNode]
+    parent: GraphQLObjectType
+    arguments: dict[str, Any] | None
+    writer: ValueWriter
+    listing: Listing | None = None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Plan:
+    operation: OperationDefinitionNode
+    fragments: Mapping[str, FragmentDefinitionNode]
+    answer: Object
+
+
+def switches(node: Node) -> tuple[str, ...]:
+    """The variables that decide what is skipped or included."""
+    found = _Switches()
+    visit(node, found)
+    return tuple(sorted(found.names))
+
+
+class _Switches(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def enter_directive(self, node: DirectiveNode, *_: object) -> None:
+        values = (argument.value for argument in node.arguments or ())
+        self.names |= {value.name.value for value in values if isinstance(value, VariableNode)}
+
+
+class Planner:
+    """Makes the plan of one operation, `given` the values of its switches."""
+
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        given: Mapping[str, Any],
+    ) -> None:
+        self._schema = schema._schema  # noqa: SLF001  Strawberry offers no public way to it
+        # what `Selection` wants to know of an execution
+        self._info: Any = SimpleNamespace(fragments=fragments, variable_values=given)
+        self._members = 0
+
+    def plan(self, operation: OperationDefinitionNode) -> Plan:
+        root = self._schema.query_type
+        if root is None:
+            raise NotPlanned
+        answer = self._object(root, [operation])
+        return Plan(operation=operation, fragments=self._info.fragments, answer=answer)
+
+    def _object(self, type_: GraphQLObjectType, nodes: Iterable[Any]) -> Object:
+        fields = _Fields(self._schema, self._info, type_)
+        for node in nodes:
+            fields.collect(node.selection_set.selections)
+        members = [self._member(type_, key, found) for key, found in fields.by_key.items()]
+        return Object(type_.name, tuple(members))
+
+    def _member(self, type_: GraphQLObjectType, key: str, nodes: list[FieldNode]) -> Member:
+        self._members += 1
+        name = nodes[0].name.value
+        if self._members > _MOST_MEMBERS or name in ("__schema", "__type"):
+            raise NotPlanned
+        if name == TYPE_NAME:
+            return Member(key, name, Value(Written(), required=True))
+        field = type_.fields[name]
+        value = self._value(field.type, nodes)
+        if getattr(field.resolve, "reads_row", False):
+            return Member(key, name, value)
+        return Member(key, name, None, self._resolved(type_, key, nodes, value))
+
+    def _value(self, type_: Any, nodes: list[FieldNode]) -> Value:
+        required = is_non_null_type(type_)
+        return Value(self._form(type_.of_type if required else type_, nodes), required)
+
+    def _form(self, type_: Any, nodes: list[FieldNode]) -> Form:
+        if is_list_type(type_):
+            return Each(self._value(type_.of_type, nodes))
+        if isinstance(type_, GraphQLEnumType):
+            return Words({one.value: name for name, one in type_.values.items()})
+        if is_leaf_type(type_):
+            return Leaf(_KEPT.get(type_.name), type_.coerce_output_value)
+        if is_object_type(type_):
+            return self._object(type_, nodes)
+        if is_abstract_type(type_):
+            possible = self._schema.get_possible_types(type_)
+            return OneOf({one.name: self._object(one, nodes) for one in possible})
+        raise NotPlanned
+
+    def _resolved(
+        self, type_: GraphQLObjectType, key: str, nodes: list[FieldNode], value: Value
+    ) -> Resolved:
+        field = type_.fields[nodes[0].name.value]
+        variable = any(_holds_variable(one.value) for one in nodes[0].arguments or ())
+        listing, around = self._listing(field, nodes, value)
+        return Resolved(
+            key=key,
+            field=field,
+            nodes=nodes,
+            parent=type_,
+            arguments=None if variable else get_argument_values(field, nodes[0]),
+            writer=ValueWriter(around),
+            listing=listing,
+        )
+
+    def _listing(
+        self, field: GraphQLField, nodes: list[FieldNode], value: Value
+    ) -> tuple[Listing | None, Value]:
+        """How the field's rows are read at once, if they can be, and the form of the rest."""
+        listed = LISTS.get(definition_of(field).base_resolver.wrapped_func)
+        if listed is None or not isinstance(value.form, Object):
+            return None, value
+        around, rows = _without_rows(value.form)
+        if len(rows) > 1:  # `nodes` and `edges`, or two aliases of one: each shows other fields
+            return None, value
+        selection = Selection(self._info, nodes, value.form.type_name)
+        shape = lists.node_selection(selection, listed.type_name).shape(TABLES[listed.type_name])
+        form = rows[0] if rows else Object(listed.type_name, ())
+        listing = Listing(
+            field=listed,
+            selected=Selected(lists.parts_of(selection), shape),
+            rows=RecordWriter(form),
+        )
+        return listing, Value(around, value.required)
+
+
+def definition_of(field: GraphQLField) -> Any:
+    """Strawberry's own description of a field with a resolver."""
+    return field.extensions["strawberry-definition"]
+
+
+def _without_rows(connection: Object) -> tuple[Object, list[Object]]:
+    """A connection with its rows written already, and the forms of these."""
+    rows: list[Object] = []
+
+    def row(value: Value | None) -> Value:
+        if value is None or not isinstance(value.form, Object):
+            raise TypeError(value)
+        rows.append(value.form)
+        return Value(Written(), required=True)
+
+    def part(member: Member) -> Member:
+        value = member.value
+        if value is None or not isinstance(value.form, Each):
+            return member
+        each, of = value.form, value.form.of
+        if member.name == "nodes":
+            each = Each(row(of))
+        elif member.name == "edges" and isinstance(of.form, Object):
+            edge = [
+                Member(one.key, one.name, row(one.value)) if one.name == "node" else one
+                for one in of.form.members
+            ]
+            each = Each(Value(Object(of.form.type_name, tuple(edge)), of.required))
+        return Member(member.key, member.name, Value(each, value.required))
+
+    members = tuple(part(member) for member in connection.members)
+    return Object(connection.type_name, members), rows
+
+
+def _holds_variable(node: Node) -> bool:
+    found = _Variables()
+    visit(node, found)
+    return found.some
+
+
+class _Variables(Visitor):
+    some = False
+
+    def enter_variable(self, *_: object) -> None:
+        self.some = True
+
+
+class _Fields:
+    """The fields that a selection has for one type, by their keys in the response, in their order."""
+
+    def __init__(self, schema: Any, info: Any, type_: GraphQLObjectType) -> None:
+        self._schema = schema
+        self._info = info
+        self._type = type_
+        self._spread: set[str] = set()
+        self.by_key: dict[str, list[FieldNode]] = {}
+
+    def collect(self, selections: Iterable[SelectionNode]) -> None:
+        for node in selections:
+            if leaves_out(node.directives, self._info.variable_values):
+                continue
+            if isinstance(node, FieldNode):
+                key = (node.alias or node.name).value
+                self.by_key.setdefault(key, []).append(node)
+            elif isinstance(node, FragmentSpreadNode):
+                name = node.name.value
+                if name not in self._spread:
+                    self._spread.add(name)
+                    self._fragment(self._info.fragments[name])
+            elif isinstance(node, InlineFragmentNode):
+                self._fragment(node)
+
+    def _fragment(self, node: FragmentDefinitionNode | InlineFragmentNode) -> None:
+        condition = node.type_condition
+        if condition is not None and condition.name.value != self._type.name:
+            other = self._schema.type_map[condition.name.value]
+            if not is_abstract_type(other) or not self._schema.is_sub_type(other, self._type):
+                return
+        self.collect(node.selection_set.selections)
+
+
+def leaves_out(directives: Iterable[DirectiveNode] | None, given: Mapping[str, Any]) -> bool:
+    """Whether what carries these directives is skipped, or not included."""
+    for directive in directives or ():
+        name = directive.name.value
+        if name in ("skip", "include"):
+            value: Any = (directive.arguments or ())[0].value
+            on = given[value.name.value] if isinstance(value, VariableNode) else value.value
+            if bool(on) is (name == "skip"):
+                return True
+    return False
