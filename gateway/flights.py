@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 # Where several want the same at once, the next read begins when nobody has joined it for a moment: what looks like one
 # burst to its callers comes in over some time.
-_QUIET_SECONDS = 0.05
+_QUIET_SECONDS = 0.15
 _LONGEST_SECONDS = 1.0
 _NO_WAIT_SECONDS = 0.02
 

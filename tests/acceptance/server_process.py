@@ -14,7 +14,7 @@ import pytest
 from gateway.app import roster_graph
 from gateway.config_file import CredentialUrl, Secret
 from gateway.server import serve
-from gateway.settings import Server, Settings
+from gateway.settings import Server, Settings, load
 from tests.acceptance.small_graph import make_graph as small_graph
 
 ROOT = Path(__file__).parents[2]
@@ -69,7 +69,7 @@ def main(database_url: str, *options: str) -> None:
         query_timeout=timedelta(seconds=20),
     )
     serve(
-        Settings(server=server),
+        load(Path(chosen["config"])) if "config" in chosen else Settings(server=server),
         make_graph=GRAPHS[chosen.get("graph", "small")],
         host="127.0.0.1",
         port=0,

@@ -1,13 +1,27 @@
 """Fresh answers end to end: a gateway over HTTP beside a twin that it asks."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from gateway.settings import load
 from tests.acceptance.conftest import database_of
-from tests.acceptance.upstream import Asked, Client, Twin, answers, gateway_beside, twin_served
+from tests.acceptance.server_process import serving
+from tests.acceptance.upstream import (
+    Asked,
+    Client,
+    Twin,
+    answers,
+    configured,
+    connected,
+    filled,
+    gateway_beside,
+    twin_served,
+)
 from tests.conftest import ENGINES
 from twin.faults import Kind
 
@@ -16,6 +30,8 @@ PROVENANCE = """provenance { source servedLocally stale completeness gaps { reas
 ENROLLMENTS = f"""query Live($course: ID!, $freshness: Freshness) {{
   course(by: {{canvasId: $course}}) {{
     enrollments(first: 200, freshness: $freshness) {{ nodes {{ canvasId }} {PROVENANCE} }} }} }}"""
+BURST = """query Burst($course: ID!, $freshness: Freshness) { course(by: {canvasId: $course}) {
+  enrollments(first: 200, freshness: $freshness) { nodes { canvasId } provenance { completeness stale } } } }"""
 LIVE = {"maxAge": "PT0S"}
 
 
@@ -38,15 +54,29 @@ def gateway(
     folder = tmp_path_factory.mktemp("gateway")
     with (
         database_of(request.param, folder) as url,
-        gateway_beside(twin, url, folder, timeout="PT4S") as one,
+        gateway_beside(twin, url, folder, timeout="PT10S") as one,
     ):
         yield one
 
 
 @pytest.fixture
+async def hasty(twin: Twin, tmp_path: Path) -> AsyncIterator[Client]:
+    """Of a gateway that waits for nobody."""
+    url = f"sqlite://{tmp_path / 'roster.db'}"
+    with gateway_beside(twin, url, tmp_path, timeout="PT3S") as one:
+        async with connected(one.url, one.token) as client:
+            yield client
+
+
+@pytest.fixture
 async def client(gateway: Asked) -> AsyncIterator[Client]:
-    async for one in gateway.client():
+    async with connected(gateway.url, gateway.token) as one:
         yield one
+
+
+def as_slow_as_canvas(twin: Twin) -> None:
+    """So that two hundred requests, which take a laptop a while to send, have come before a read ends."""
+    twin.break_(Kind.LATENCY, "/enrollments", seconds=2.0)
 
 
 async def asked(
@@ -112,9 +142,10 @@ async def test_a_burst_of_live_queries_costs_two_reads(client: Client, twin: Twi
     course = twin.small.id
     await asked(client, course, LIVE)
     before = twin.lists()
+    as_slow_as_canvas(twin)
 
     variables = {"course": str(course), "freshness": LIVE}
-    all_ = await answers(client, ENROLLMENTS, variables, times=200)
+    all_ = await answers(client, BURST, variables, times=200)
 
     told = [one.json()["data"]["course"]["enrollments"] for one in all_]
     assert 200 == sum(one["provenance"]["completeness"] == "COMPLETE" for one in told)
@@ -137,18 +168,18 @@ async def test_fields_of_one_level_are_planned_together(client: Client, twin: Tw
 
 
 async def test_a_throttled_canvas_loses_no_query(
-    client: Client, twin: Twin, *, proving: bool
+    hasty: Client, twin: Twin, *, proving: bool
 ) -> None:
     """Five minutes of it with `--prove`."""
     course = twin.small.id
-    await asked(client, course, LIVE)
+    await asked(hasty, course, LIVE)
     twin.break_(Kind.THROTTLE, "/enrollments")
     stale_is_fine = {"maxAge": "PT0S", "allowStale": True}
 
     for _ in range(60 if proving else 2):
         given = {"course": str(course), "freshness": stale_is_fine}
-        allowed = await answers(client, ENROLLMENTS, given, times=20)
-        live = await answers(client, ENROLLMENTS, {**given, "freshness": LIVE}, times=20)
+        allowed = await answers(hasty, ENROLLMENTS, given, times=20)
+        live = await answers(hasty, ENROLLMENTS, {**given, "freshness": LIVE}, times=20)
         for answer in [*allowed, *live]:
             shown = answer.json()["data"]["course"]["enrollments"]
             assert twin.roster(twin.small) == {node["canvasId"] for node in shown["nodes"]}
@@ -156,6 +187,40 @@ async def test_a_throttled_canvas_loses_no_query(
         for answer in live:
             gaps = answer.json()["data"]["course"]["enrollments"]["provenance"]["gaps"]
             assert "THROTTLED" in [gap["reason"] for gap in gaps], gaps
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("redis", marks=pytest.mark.redis),
+        pytest.param("postgres", marks=pytest.mark.postgres),
+    ],
+)
+async def test_a_burst_over_two_processes_costs_two_reads(
+    request: pytest.FixtureRequest, twin: Twin, tmp_path: Path, kind: str
+) -> None:
+    cache = request.getfixturevalue("redis_url") if kind == "redis" else "memory://"
+    with database_of("postgres", tmp_path) as url:
+        file = configured(twin, url, tmp_path, cache=cache)
+        token = filled(twin, load(file), tmp_path)
+        with (
+            serving(url, tmp_path / "1.log", graph="roster", config=file) as one,
+            serving(url, tmp_path / "2.log", graph="roster", config=file) as two,
+        ):
+            course = twin.small.id
+            async with connected(one.url, token) as first, connected(two.url, token) as second:
+                await asked(first, course, LIVE)
+                before = twin.lists()
+                as_slow_as_canvas(twin)
+                given = {"course": str(course), "freshness": LIVE}
+                halves = await asyncio.gather(
+                    *(answers(client, BURST, given, times=100) for client in (first, second))
+                )
+
+    told = [one.json()["data"]["course"]["enrollments"] for half in halves for one in half]
+    assert 200 == sum(one["provenance"]["completeness"] == "COMPLETE" for one in told)
+    assert not any(one["provenance"]["stale"] for one in told)
+    assert 1 <= twin.lists() - before <= 2
 
 
 async def test_how_a_read_would_be_planned_can_be_asked_without_reading(
