@@ -18,6 +18,7 @@ from gateway.sync import report_scan
 
 BLOCK_BYTES = 768 * 1024  # in all some 30 times as much memory is at work on a block
 RECORD_BYTES = 4 * 1024 * 1024
+HEADER_BYTES = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
 
 # Canvas once wrote more header cells than row cells (canvas-lms: sis_exporter.rb, temporary enrollments, SIS export).
@@ -56,25 +57,24 @@ class Block:
         return self.frame.select(line=starts + inside.cum_sum().shift(1, fill_value=0))["line"]
 
 
-def read_header(file: str, stream: Readable) -> tuple[tuple[str, ...], bytes]:
+def read_header(
+    file: str, stream: Readable, step: int = HEADER_BYTES
+) -> tuple[tuple[str, ...], bytes]:
     """The column names, and what was read of the stream beyond them."""
-    data = stream.read(64 * 1024)
+    data = b""
+    while b"\n" not in data and len(data) < HEADER_BYTES and (more := stream.read(step)):
+        data += more
     if not data:
         raise UnusableFile("the file is empty", file=file)
-    end = _first_record_end(data.removeprefix(_BOM))
-    head, rest = data.removeprefix(_BOM)[:end], data.removeprefix(_BOM)[end:]
+    data = data.removeprefix(_BOM)
+    end = data.find(b"\n") + 1 or len(data)
     shape = report_scan.Shape(file=file, columns=(), numbers=(), widths=range(1, 1000))
-    if fault := report_scan.find_fault(head, 1, shape):
+    if fault := report_scan.find_fault(data[:end], 1, shape):
         raise fault
-    cells = next((cells for _, cells in report_scan.records(head)), [])
+    cells = next((cells for _, cells in report_scan.records(data[:end])), [])
     columns = tuple(cell.decode().strip() for cell in cells)
     _refuse_doubled(file, columns)
-    return columns, rest
-
-
-def _first_record_end(data: bytes) -> int:
-    end = data.find(b"\n") + 1
-    return end or len(data)
+    return columns, data[end:]
 
 
 class Blocks:
@@ -89,7 +89,7 @@ class Blocks:
         sealed: bool,
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
-        self.columns, self._rest = read_header(file, stream)
+        self.columns, self._rest = read_header(file, stream, min(block_bytes, HEADER_BYTES))
         self._stream, self._sealed, self._block_bytes = stream, sealed, block_bytes
         self._shape = report_scan.Shape(
             file=file, columns=self.columns, numbers=numbers, widths=_widths(self.columns)

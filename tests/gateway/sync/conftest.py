@@ -1,5 +1,6 @@
 """A school to import into, and what is in the store afterwards."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +27,7 @@ class School:
     institution: Institution
     now: datetime = NOW
     progress: list[Progress] = field(default_factory=list)
+    watch: Callable[[Progress], None] | None = None
 
     async def take_in(
         self,
@@ -46,7 +48,7 @@ class School:
             source=source,
             guard=guard,
             limits=limits,
-            progress=self.progress.append,
+            progress=self.watch or self.progress.append,
         )
 
     async def rows(

@@ -1,14 +1,17 @@
 """What a report does to the store, on both databases; the crash and the property tests stand beside this file."""
 
+import asyncio
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import UnusableFile
-from gateway.store import institutions
+from gateway.store import institutions, runs
 from gateway.sync.job import Guard
+from gateway.sync.summary import Progress
 from gateway.uow import Row
 from models.roster import Source, SyncRunState
 from tests.gateway.sync.conftest import School
@@ -590,3 +593,67 @@ async def test_the_source_and_the_age_are_the_reports(school: School, tmp_path: 
     assert {"person", "course", "section", "enrollment"} == {cover["subject"] for cover in covers}
     rows = await school.rows("enrollment", "standing_as_of")
     assert {str(read_at)} == {str(row["standing_as_of"]) for row in rows}
+
+
+async def test_two_imports_of_one_institution_do_not_run_at_once(
+    school: School, tmp_path: Path
+) -> None:
+    async with runs.one_at_a_time(school.database, school.institution.id):
+        with pytest.raises(runs.ImportRunning):
+            await school.take_in(report(tmp_path / "r.zip", SCHOOL))
+
+    await school.take_in(report(tmp_path / "r.zip", SCHOOL))
+
+
+async def test_a_run_that_fails_says_so_and_the_next_one_finishes_it(
+    school: School, tmp_path: Path
+) -> None:
+    path = report(tmp_path / "r.zip", SCHOOL)
+    school.watch = fails_while_writing("users.csv")
+
+    with pytest.raises(RuntimeError, match="no more paper"):
+        await school.take_in(path)
+
+    (run,) = await school.rows("sync_run")
+    assert ("FAILED", "RuntimeError: no more paper") == (run["state"], run["message"])
+    assert [] == await feed(school)
+
+    school.watch = school.progress.append
+    await school.take_in(path)
+    assert ["BASELINE"] == [entry["kind"] for entry in await feed(school)]
+    assert 3 == len(await school.rows("enrollment"))
+
+
+async def test_a_cancelled_run_says_so(school: School, tmp_path: Path) -> None:
+    path = report(tmp_path / "r.zip", SCHOOL)
+    started = asyncio.Event()
+    school.watch = lambda progress: started.set() if progress.phase == "writing" else None
+    task = asyncio.ensure_future(school.take_in(path))
+    await started.wait()
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    (run,) = await school.rows("sync_run")
+    assert "CANCELLED" == run["state"]
+
+
+async def test_progress_goes_from_reading_to_writing_and_never_back(
+    school: School, tmp_path: Path
+) -> None:
+    await school.take_in(report(tmp_path / "r.zip", SCHOOL))
+
+    phases = [progress.phase for progress in school.progress]
+    assert phases == sorted(phases)
+    written = [progress.done for progress in school.progress if progress.phase == "writing"]
+    assert written == sorted(written)
+    assert all(0 <= progress.done <= progress.total for progress in school.progress)
+
+
+def fails_while_writing(file: str) -> Callable[[Progress], None]:
+    def watch(progress: Progress) -> None:
+        if progress.phase == "writing" and progress.file == file:
+            raise RuntimeError("no more paper")
+
+    return watch

@@ -368,3 +368,32 @@ def test_more_header_cells_than_row_cells_as_canvas_once_wrote(tmp_path: Path) -
     (rows,) = read(written(tmp_path / "e.csv", text))
 
     assert ("BIO", "U1", "STUDENT") == rows.good.select("course_sis", "person_sis", "type").row(0)
+
+
+@pytest.mark.parametrize("block_bytes", [16, 64, 333, 4096])
+def test_blocks_are_cut_at_the_ends_of_records(tmp_path: Path, block_bytes: int) -> None:
+    people = [
+        user(9000 + n, "Some Body", full_name='Two\n"Lines",\n' * (n % 4), short_name=str(n))
+        for n in range(1, 60)
+    ]
+    path = written(tmp_path / "users.csv", csv_text("users", people))
+
+    rows = read(path, Limits(block_bytes=block_bytes))
+
+    assert [str(n) for n in range(1, 60)] == [
+        one for part in rows for one in part.good["short_name"]
+    ]
+    lines = [line for part in rows for line in part.good["line"]]
+    text = path.read_text(encoding="utf-8").split("\n")
+    assert [f"{9000 + n}," for n in range(1, 60)] == [text[line - 1][:5] for line in lines]
+
+
+def test_a_quote_that_is_never_closed_does_not_swallow_memory(tmp_path: Path) -> None:
+    content = (
+        ENROLLMENTS.replace("student", '"student', 1) + ENROLLMENTS.partition("\n")[2] * 60_000
+    )
+
+    with pytest.raises(UnusableFile, match="never closed") as refused:
+        read(written(tmp_path / "e.csv", content), Limits())
+
+    assert (2, "role") == (refused.value.line, refused.value.column)
