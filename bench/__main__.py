@@ -1,6 +1,6 @@
 """`make bench`: the benchmarks of docs/benchmarks.md, each table printed as it stands there.
 
-    python -m bench [reads] [ingest] [--quick] [--write]
+    python -m bench [reads] [planner] [--quick] [--write]
 
 Needs wrk for `reads`, and a PostgreSQL where databases may be made (`make bench` starts one).
 """
@@ -12,10 +12,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import read_tables
+from bench import planner, read_tables
+from bench.page import put
 
-SUITES: dict[str, Callable[[Path, str, bool], str]] = {"reads": read_tables.run}
-PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+SUITES: dict[str, Callable[[Path, str, bool], str]] = {
+    "reads": read_tables.run,
+    "planner": planner.run,
+}
 
 
 def main() -> None:
@@ -41,14 +44,6 @@ def main() -> None:
         print(tables)
         if options.write:
             put(name, tables)
-
-
-def put(name: str, tables: str) -> None:
-    """Replace what stands between the page's markers of this suite."""
-    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    before, _, rest = PAGE.read_text().partition(begin)
-    _, _, after = rest.partition(end)
-    PAGE.write_text(f"{before}{begin}\n{tables}\n{end}{after}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,167 @@
+"""A simulated day of a school: what the planner's choices cost beside fixed strategies and beside knowing the future."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bench import planner_plot
+from bench.gateway_day import GatewayDay, measured
+from bench.page import put
+from bench.policies import (
+    Bounds,
+    Price,
+    Result,
+    Tariff,
+    always_live,
+    clairvoyant,
+    fixed_ttl,
+    nightly_only,
+    nrps_only,
+)
+from bench.school_twin import REPORT_LASTS, SchoolTwin, school_twin
+from bench.traffic import MINUTE, Ask, SchoolDay
+
+PICTURE = Path(__file__).parent.parent / "docs" / "planner.png"
+BEGINS = datetime(2026, 3, 3, tzinfo=UTC)
+EVENING = timedelta(hours=3)
+
+
+COURSES, QUICK_COURSES = 200, 20
+USERS_A_COURSE = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Day:
+    asks: list[Ask]
+    results: list[Result]
+    bounds: Bounds
+    courses: int
+    examples: list[str]
+
+
+def run(folder: Path, _postgres: str, quick: bool) -> str:  # noqa: FBT001  as every suite is called
+    return report_of(folder, QUICK_COURSES if quick else COURSES, picture=not quick)
+
+
+def report_of(folder: Path, courses: int, *, picture: bool) -> str:
+    day = asyncio.run(simulated(folder, courses))
+    for words in day.examples:
+        print(words, file=sys.stderr)
+    if picture:
+        bounds = {
+            "clairvoyant": day.bounds.one_report,
+            "clairvoyant, reports free": day.bounds.free_reports,
+        }
+        planner_plot.draw(PICTURE, day.results, bounds, begins=BEGINS)
+    return table(day)
+
+
+async def simulated(folder: Path, size: int) -> Day:
+    """`size`: all courses of the school; those that are over, or not yet open, have no traffic."""
+    users = USERS_A_COURSE * size
+    async with school_twin(
+        folder, BEGINS - EVENING, courses=size, users=users, big=users // 12
+    ) as twin:
+        courses = running(twin)
+        events = SchoolDay(begins=BEGINS, courses=courses).events()
+        asks = [event for event in events if isinstance(event, Ask)]
+        gateway = GatewayDay(twin)
+        said(f"{len(courses)} courses, {len(asks)} questions")
+        await gateway.prepare(courses)
+        report = report_price(twin)
+        said("the evening's report is loaded")
+        tariff = await measured(twin, courses, report, REPORT_LASTS)
+        said("reads are priced")
+        ours = await gateway.run(events)
+        said("the day is over")
+    return Day(
+        asks=asks,
+        results=[ours, *fixed(asks, tariff, gateway)],
+        bounds=clairvoyant(asks, tariff, gateway.reports),
+        courses=len(courses),
+        examples=gateway.examples,
+    )
+
+
+def running(twin: SchoolTwin) -> list[int]:
+    """Courses that are open now, without the cast's oddities."""
+    odd = {course.id for course in twin.app.state.cast.courses.values()}
+    term = twin.app.state.cast.terms["current"]
+    return sorted(
+        course.id
+        for course in twin.school.courses.values()
+        if course.workflow_state == "available"
+        and course.term_id == term.id
+        and course.id not in odd
+    )
+
+
+def report_price(twin: SchoolTwin) -> Price:
+    lines = [line for endpoint, line in twin.bill().items() if "/reports" in endpoint]
+    requests, units = (sum(line[name] for line in lines) for name in ("requests", "units"))
+    return Price(requests=int(requests), units=units, seconds=0.0)
+
+
+def fixed(asks: list[Ask], tariff: Tariff, gateway: GatewayDay) -> list[Result]:
+    return [
+        always_live(asks, tariff),
+        nrps_only(asks, tariff),
+        nightly_only(asks, tariff, gateway.reports, gateway.changed),
+        fixed_ttl(asks, tariff, MINUTE, gateway.changed),
+        fixed_ttl(asks, tariff, 15 * MINUTE, gateway.changed),
+    ]
+
+
+def table(day: Day) -> str:
+    live = next(one for one in day.results if one.name.startswith("always"))
+    lines = [
+        "| strategy | requests | units | of always-live | p95 s | local | too old | wrong | said to be old | not answered |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    lines += [
+        f"| {one.name} | {one.requests:,} | {one.units:,.0f} | {one.units / live.units:.1%} | {one.p95:.2f} |"
+        f" {one.local / one.answers:.1%} | {one.too_old:,} | {one.wrong:,} | {one.said_old:,} | {one.unmet:,} |"
+        for one in day.results
+    ]
+    ours = day.results[0]
+    lines += [
+        "",
+        f"{len(day.asks):,} operations ask for {ours.answers:,} rosters of {day.courses:,} courses.",
+    ]
+    for name, bound in (
+        ("the nightly report", day.bounds.one_report),
+        ("reports at every moment, for nothing,", day.bounds.free_reports),
+    ):
+        lines.append(
+            f"Clairvoyant with {name}: {bound:,.0f} units; the gateway took {ours.units / bound:.2f} times as many"
+            f" ({(ours.units - ours.token_units) / bound:.2f} without what it paid for LTI tokens, {ours.token_units:,.0f})."
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """`python -m bench.planner --courses 2000 --write`: a school of another size."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--courses", type=int, default=COURSES)
+    parser.add_argument(
+        "--write", action="store_true", help="into docs/benchmarks.md and docs/planner.png"
+    )
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="roster-bench-") as folder:
+        tables = report_of(Path(folder), options.courses, picture=options.write)
+    print(tables)
+    if options.write:
+        put("planner", tables)
+
+
+def said(words: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {words}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+"""What a day costs by fixed strategies, and what it must cost whoever knows all questions beforehand (pure).
+
+A course's reads have one price all day, measured on the twin before the day begins.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import inf
+
+from bench.traffic import Ask, Wants
+
+# What the token endpoint costs (X-Request-Cost of a grant), and how long we use a token: nobody can ask NRPS without.
+TOKEN_UNITS = 200.0
+TOKEN_LASTS = timedelta(minutes=50)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    requests: int
+    units: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tariff:
+    """Of a whole read of each course by the Enrollments API and by NRPS, and of a report, which takes `report_lasts`."""
+
+    api: Mapping[int, Price]
+    nrps: Mapping[int, Price]
+    report: Price
+    report_lasts: timedelta
+
+
+@dataclass(kw_only=True)
+class Result:
+    """`answers`: rosters, also of one operation. `too_old`: older than asked, and not said so; `wrong`: of those, how many
+    had really changed, or rows that contradict the truth at the answer's as-of. `said_old`: given stale where that was allowed.
+    """
+
+    name: str
+    requests: int = 0
+    units: float = 0.0
+    token_units: float = 0.0
+    answers: int = 0
+    local: int = 0
+    unmet: int = 0
+    too_old: int = 0
+    wrong: int = 0
+    said_old: int = 0
+    waits: list[float] = field(default_factory=list)
+    bought: list[tuple[datetime, float]] = field(default_factory=list)
+
+    def buy(self, at: datetime, price: Price) -> float:
+        self.requests += price.requests
+        self.units += price.units
+        self.bought.append((at, price.units))
+        return price.seconds
+
+    @property
+    def p95(self) -> float:
+        waits = sorted(self.waits)
+        return waits[min(len(waits) - 1, int(0.95 * len(waits)))] if waits else 0.0
+
+
+Changed = Callable[[int, datetime, datetime], bool]
+"""Whether a course's roster changed between two times."""
+
+
+def always_live(asks: Sequence[Ask], tariff: Tariff) -> Result:
+    found = Result(name="always the live API")
+    for ask in asks:
+        found.answers += len(ask.courses)
+        found.waits.append(sum(found.buy(ask.at, tariff.api[course]) for course in ask.courses))
+    return found
+
+
+def nrps_only(asks: Sequence[Ask], tariff: Tariff) -> Result:
+    """Members of courses that were launched; nothing else can be answered."""
+    found, launched = Result(name="NRPS only"), set[int]()
+    good_until: datetime | None = None
+    for ask in asks:
+        launched |= set(ask.courses) if ask.launch else set()
+        found.answers += len(ask.courses)
+        if ask.wants is not Wants.MEMBERS or not launched.issuperset(ask.courses):
+            found.unmet += len(ask.courses)
+            continue
+        if good_until is None or ask.at >= good_until:
+            found.buy(ask.at, Price(requests=1, units=TOKEN_UNITS, seconds=0.0))
+            found.token_units += TOKEN_UNITS
+            good_until = ask.at + TOKEN_LASTS
+        found.waits.append(sum(found.buy(ask.at, tariff.nrps[course]) for course in ask.courses))
+    return found
+
+
+def nightly_only(
+    asks: Sequence[Ask], tariff: Tariff, reports: Sequence[datetime], changed: Changed
+) -> Result:
+    """`reports`: as of when there is one; the first is of the day before."""
+    found = Result(name="nightly report only")
+    for as_of in reports[1:]:
+        found.buy(as_of, tariff.report)
+    for ask in asks:
+        found.answers += len(ask.courses)
+        if ask.wants is Wants.ACTIVITY:
+            found.unmet += len(ask.courses)
+            continue
+        as_of = max(one for one in reports if one == reports[0] or _is_there(one, ask.at, tariff))
+        _aged(found, ask, dict.fromkeys(ask.courses, as_of), changed)
+        found.waits.append(0.0)
+    return found
+
+
+def fixed_ttl(asks: Sequence[Ask], tariff: Tariff, ttl: timedelta, changed: Changed) -> Result:
+    """The Enrollments API behind a cache that keeps every roster for so long, whatever is asked."""
+    found = Result(name=f"cache, {ttl.total_seconds() / 60:g} min")
+    kept: dict[int, datetime] = {}
+    for ask in asks:
+        found.answers += len(ask.courses)
+        waited = 0.0
+        for course in ask.courses:
+            if course not in kept or ask.at - kept[course] > ttl:
+                waited += found.buy(ask.at, tariff.api[course])
+                kept[course] = ask.at
+            else:
+                _aged(found, ask, {course: kept[course]}, changed)
+        found.waits.append(waited)
+    return found
+
+
+def _aged(found: Result, ask: Ask, kept: Mapping[int, datetime], changed: Changed) -> None:
+    for course, as_of in kept.items():
+        found.local += 1
+        if ask.at - as_of > ask.max_age:
+            found.too_old += 1
+            found.wrong += changed(course, as_of, ask.at - ask.max_age)
+
+
+def _is_there(report: datetime, at: datetime, tariff: Tariff) -> bool:
+    return report + tariff.report_lasts <= at
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """Throttle units that nobody can do without, however much they know of what will be asked.
+
+    `one_report`: with the nightly report and nothing else for everybody at once, paid for; reads of courses chosen exactly.
+    `free_reports`: a report ends at every moment, and costs nothing.
+    """
+
+    one_report: float
+    free_reports: float
+
+
+def clairvoyant(asks: Sequence[Ask], tariff: Tariff, reports: Sequence[datetime]) -> Bounds:
+    """Each course by itself: the cheapest set of reads such that every question has one within its age, exactly.
+
+    Reads may be made at the questions' own times (a read moved on to the end of the first span that it serves serves no
+    less), through the Enrollments API for all questions or NRPS for those of members. The token is paid for once, though
+    it lasts an hour only, so this is a bound from below.
+    """
+    nightly = [
+        span for span in _spans(asks) if not any(_told(span, one, tariff) for one in reports)
+    ]
+    at_will = [span for span in _spans(asks) if span.full_list or span.age < tariff.report_lasts]
+    return Bounds(
+        one_report=tariff.report.units * (len(reports) - 1) + _cheapest_of_all(nightly, tariff),
+        free_reports=_cheapest_of_all(at_will, tariff),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A question about one course: a read that began in between answers it. `full_list`: which a report cannot."""
+
+    course: int
+    since: datetime
+    at: datetime
+    members: bool
+    full_list: bool
+
+    @property
+    def age(self) -> timedelta:
+        return self.at - self.since
+
+
+def _spans(asks: Iterable[Ask]) -> Iterator[Span]:
+    """Whoever allows a stale answer wants a read behind it all the same."""
+    for ask in asks:
+        for course in ask.courses:
+            yield Span(
+                course,
+                ask.at - ask.max_age,
+                ask.at,
+                ask.wants is Wants.MEMBERS,
+                ask.wants is Wants.ACTIVITY,
+            )
+
+
+def _told(span: Span, report: datetime, tariff: Tariff) -> bool:
+    return not span.full_list and span.since <= report <= span.at - tariff.report_lasts
+
+
+def _cheapest_of_all(spans: Iterable[Span], tariff: Tariff) -> float:
+    by_course: defaultdict[int, list[Span]] = defaultdict(list)
+    for span in spans:
+        by_course[span.course].append(span)
+    alone = with_nrps = 0.0
+    for course, own in by_course.items():
+        own.sort(key=lambda span: span.at)
+        api, nrps = tariff.api[course].units, tariff.nrps[course].units
+        alone += cheapest_reads(own, api, inf)
+        with_nrps += cheapest_reads(own, api, nrps)
+    return min(alone, with_nrps + TOKEN_UNITS)
+
+
+def cheapest_reads(spans: Sequence[Span], api: float, nrps: float) -> float:
+    """The least that reads cost which between them fall into every span, of spans in the order of their ends.
+
+    best[j]: the least with an API read at the end of span j and every span before it served. Between two API reads, spans
+    that the first does not serve are served by NRPS, each as late as can be, which takes the fewest.
+    """
+    best = [inf] * len(spans)
+    answer = inf
+    for i in range(-1, len(spans)):
+        paid = 0.0 if i < 0 else best[i]
+        read_at = None if i < 0 else spans[i].at
+        pulled_at: datetime | None = None
+        for j in range(i + 1, len(spans)):
+            span = spans[j]
+            best[j] = min(best[j], paid + api)
+            if read_at is not None and read_at >= span.since:
+                continue
+            if not span.members or nrps >= api:
+                break
+            if pulled_at is None or pulled_at < span.since:
+                paid, pulled_at = paid + nrps, span.at
+        else:
+            answer = min(answer, paid)
+    return answer
