@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypedDict
 
+import orjson
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -233,7 +234,8 @@ def _asking(operations: Operations) -> Ask:
         operation = operations.documents.operation(document, None, variables)
         outcome = await operations.execute(operation, operations.context(viewer, {}))
         refusals = tuple(error.message for error in outcome.result.errors or ())
-        return Answer(data=outcome.result.data, refusals=refusals)
+        # as a client would read it: what was read compiled is JSON already
+        return Answer(data=orjson.loads(orjson.dumps(outcome.result.data)), refusals=refusals)
 
     return ask
 

@@ -38,18 +38,20 @@ _templates.filters |= {
 def page(
     name: str,
     *,
-    framed_by: Sequence[str | None],
+    framed_by: Sequence[str | None] | None,
     leads_to: Sequence[str | None] = (),
     status: int = 200,
     **values: Any,
 ) -> Response:
-    """The template `name`. `framed_by`: whose pages may show it in a frame; `leads_to`: where its forms may end up."""
+    """The template `name`. `framed_by`: whose pages may show it in a frame, None: anybody's; `leads_to`: where its forms may end up."""
     nonce = secrets.token_urlsafe(16)
     text = _templates.get_template(f"{name}.html").render(nonce=nonce, style=_STYLE, **values)
     policy = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none';"
-        f" form-action {_origins(leads_to)}; frame-ancestors {_origins(framed_by)}"
+        f" form-action {_origins(leads_to)}"
     )
+    if framed_by is not None:
+        policy += f"; frame-ancestors {_origins(framed_by)}"
     headers = {
         "content-security-policy": policy,
         "cache-control": "no-store",

@@ -39,7 +39,7 @@ def _for_visitors(view: View, *, operator: bool = False) -> Endpoint:
             return await view(console, who)
         except PublicError as error:
             _log.info("console refused", extra={"fields": {"code": error.code}})
-            return refusal(error, who)
+            return refusal(request, error, who)
 
     return endpoint
 
@@ -52,20 +52,23 @@ def _refusing(endpoint: Endpoint) -> Endpoint:
         try:
             return await endpoint(request)
         except PublicError as error:
-            return refusal(error, None)
+            return refusal(request, error, None)
 
     return answer
 
 
-def refusal(error: PublicError, who: Visitor | None) -> Response:
+def refusal(request: Request, error: PublicError, who: Visitor | None) -> Response:
+    """To nobody in a frame it shows nothing of anybody and asks for nothing, so that whoever may frame it."""
+    in_frame = request.headers.get("sec-fetch-dest") in ("iframe", "frame")
+    framed_by: Sequence[str | None] | None = None if in_frame else ()
     return page(
         "refusal",
         status=_STATUS.get(type(error), 400),
-        framed_by=who.framed_by if who else (),
+        framed_by=who.framed_by if who else framed_by,
         who=who,
         title="Not here",
         text=str(error),
-        signs_in=isinstance(error, Unauthenticated),
+        signs_in=isinstance(error, Unauthenticated) and not in_frame,
     )
 
 
@@ -115,7 +118,7 @@ async def leave(request: Request) -> Response:
         opened = await sessions.find(console.database, secret, kind, now=console.clock())
         if opened is not None:
             await sessions.end(console.database, opened.session, console.clock())
-    response = refusal(Unauthenticated("You have left."), None)
+    response = refusal(request, Unauthenticated("You have left."), None)
     _forget(response, (*SESSION_COOKIES, *visitors.OPERATOR_COOKIES))
     return response
 

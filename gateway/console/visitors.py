@@ -25,7 +25,7 @@ OPERATOR_COOKIES = ("__Host-roster_operator", "roster_operator")  # as `gateway.
 _TOKEN_LIFE = timedelta(minutes=15)
 _MOST_BYTES = 64_000
 
-_END = "The visit is over. Open the tool again from your course, or sign in with a token."
+_END = "The visit is over. Open the tool again from your course."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,59 +1,23 @@
 """A real browser is launched in a frame: platform, tool and product on three sites, with and without cookies for frames."""
 
-import json
 import re
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import (
-    BrowserContext,
-    FrameLocator,
-    Page,
     Playwright,
     expect,
-    sync_playwright,
 )
 
+from tests.acceptance.conftest import Open
+from tests.acceptance.frames import COOKIES, NONE_FOR_THE_TOOL, launched
 from tests.acceptance.launching import Launching, launching, opened
 from tests.twin.browser import posted_form
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-BLOCK_IN_FRAMES = {"profile": {"cookie_controls_mode": 1}}
-# As browsers without partitioned cookies do in a frame: the tool's site keeps none at all.
-NONE_FOR_THE_TOOL = {
-    "profile": {
-        "cookie_controls_mode": 1,
-        "content_settings": {"exceptions": {"cookies": {"http://localhost,*": {"setting": 2}}}},
-    }
-}
-COOKIES = {
-    "with cookies": {},
-    "third-party cookies blocked": BLOCK_IN_FRAMES,
-    "no cookies for the tool": NONE_FOR_THE_TOOL,
-}
-
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    expect.set_options(timeout=20_000)
-    with sync_playwright() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        pytest.skip("no Chromium: install it (Debian: apt-get install chromium)")
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -62,43 +26,6 @@ def world(tmp_path_factory: pytest.TempPathFactory, playwright: Playwright) -> I
     folder = tmp_path_factory.mktemp("launching")
     with launching(folder, with_notebook=True, with_report=True) as made:
         yield made
-
-
-Open = Callable[[dict[str, Any]], BrowserContext]
-
-
-@pytest.fixture
-def open_browser(playwright: Playwright, chromium: str, tmp_path: Path) -> Iterator[Open]:
-    """A browser with these preferences."""
-    opened: list[BrowserContext] = []
-
-    def open_one(preferences: dict[str, Any]) -> BrowserContext:
-        profile = tmp_path / "profile"
-        (profile / "Default").mkdir(parents=True)
-        (profile / "Default" / "Preferences").write_text(json.dumps(preferences))
-        context = playwright.chromium.launch_persistent_context(
-            profile, executable_path=chromium, args=FLAGS
-        )
-        opened.append(context)
-        return context
-
-    yield open_one
-    for context in opened:
-        context.close()
-
-
-@contextmanager
-def launched(
-    world: Launching, context: BrowserContext, person: str, course: str, tool: int
-) -> Iterator[tuple[Page, FrameLocator]]:
-    """The twin's launches page, a click on the course, and the tool's frame."""
-    page = context.new_page()
-    user, place = world.cast.people[person], world.cast.courses[course]
-    page.goto(f"{world.twin_url}/twin/launches?person={user.id}")
-    page.select_option("select[name=tool]", str(tool))
-    page.locator(f"button[value='{user.id}:course_{place.id}']").click()
-    yield page, page.frame_locator("iframe[name=tool_content]")
-    page.close()
 
 
 @pytest.mark.parametrize("tool", [1, 2], ids=["1.3", "1.1"])

@@ -78,6 +78,15 @@ async def test_only_the_platform_and_the_school_may_frame_it(
     assert for_nobody.endswith("frame-ancestors 'self'")
 
 
+async def test_in_a_frame_nobody_is_told_so_and_asked_for_nothing(browser: TestClient) -> None:
+    answer = browser.get("/console", headers={"sec-fetch-dest": "iframe"})
+
+    assert 401 == answer.status_code
+    assert "Open the tool again from your course." in text_of(answer)
+    assert "<input" not in answer.text
+    assert "frame-ancestors" not in answer.headers["content-security-policy"]
+
+
 async def test_the_codes_address_is_left_at_once_where_the_cookie_came_along(
     school: School, browser: TestClient, botany: int, teacher: int
 ) -> None:
