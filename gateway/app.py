@@ -15,6 +15,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from gateway import graphiql, health, welcome
+from gateway.access import Accesses
 from gateway.auth import Authenticator, launched_sessions, people, service_tokens
 from gateway.console import routes as console_pages
 from gateway.console.visitors import Answer, Ask, Console
@@ -34,6 +35,7 @@ from gateway.settings import Settings
 from gateway.shared import open_shared
 from gateway.sourcing import Sourcing
 from gateway.store import institutions, schema
+from gateway.store.access_log import access_log
 from gateway.uow import Database
 from gateway.upstreams import upstreams
 from gateway.viewer import Viewer
@@ -85,6 +87,7 @@ class Parts(NamedTuple):
     stop: asyncio.Event
     reads: Reads
     connect: Callable[[Viewer], str | None]
+    accesses: Accesses
 
 
 MakeGraph = Callable[[Parts], Graph]
@@ -109,6 +112,7 @@ def roster_graph(parts: Parts) -> Graph:
         longest=parts.settings.server.query_timeout,
         desk=Desk(parts.database, parts.clock),
         connect=parts.connect,
+        accesses=parts.accesses,
     )
 
 
@@ -173,6 +177,8 @@ def create_app(
                 clock=now,
             )
             reads = await stack.enter_async_context(sourcing.open())
+            accesses = Accesses(access_log(database), now, await _retention(settings, database))
+            await stack.enter_async_context(accesses.running())
             parts = Parts(
                 settings=settings,
                 database=database,
@@ -181,6 +187,7 @@ def create_app(
                 stop=stop or asyncio.Event(),
                 reads=reads,
                 connect=connecting.url_for,
+                accesses=accesses,
             )
             operations = Operations(
                 make_graph(parts),
@@ -246,6 +253,16 @@ async def prepare(settings: Settings, database: Database) -> None:
     await schema.make_current(database)
     for one in settings.institutions:
         await institutions.ensure(database, slug=one.slug, canvas_url=one.canvas_url)
+
+
+async def _retention(settings: Settings, database: Database) -> dict[int, timedelta]:
+    """How long each institution keeps what is not the roster itself."""
+    kept = {}
+    for one in settings.institutions:
+        institution = await institutions.by_slug(database, one.slug)
+        if institution is not None:
+            kept[institution.id] = one.retention
+    return kept
 
 
 class _GraphAddress:

@@ -1,6 +1,7 @@
 """Entries of the feed as the graph shows them."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -8,7 +9,7 @@ import strawberry
 from strawberry import ID
 
 from gateway import feed
-from gateway.changes import REFERENCES
+from gateway.changes import FIELDS, REFERENCES, SubjectType
 from gateway.feed import Entry
 from gateway.readpath.paging import page_size
 from gateway.readpath.registry import Reader, Row
@@ -17,7 +18,7 @@ from models import canvas_ids
 from models.roster import ChangeKind, Source
 from resolvers import filters, inputs, nodes
 from resolvers.connections import PageInfo
-from resolvers.context import Info
+from resolvers.context import Context, Info
 from resolvers.lists import First
 from resolvers.provenance import described
 from resolvers.scalars import moment_text
@@ -103,12 +104,15 @@ async def changes(
     size = page_size("first", first)
     meant = await filters.changes(context, which)
     position = 0 if after is None else feed.position_of(after)
+    if after is not None:
+        await context.feed.require_kept(context.viewer.institution_id, position)
     institution = context.viewer.institution_id
     head = await context.feed.head(institution)
     entries = await context.feed.entries(
         context.reader, meant, after=position, limit=size + 1, until=head
     )
     rows = [row_of(entry, context.reader) for entry in entries[:size]]
+    note(context, entries[:size])
     more = len(entries) > size
     # Nothing between the last entry shown and the head is meant: the next page begins behind it.
     end = (
@@ -126,6 +130,13 @@ async def changes(
             "endCursor": end,
         },
     }
+
+
+def note(context: Context, entries: Sequence[Entry]) -> None:
+    """That the feed told of people, for the access log."""
+    people = {one.subject_id for one in entries if one.subject_type == SubjectType.USER}
+    others = sum(one.subject_type == SubjectType.ENROLLMENT for one in entries)
+    context.shows(("Feed", 0), len(people) + others, FIELDS[SubjectType.USER].values())
 
 
 def row_of(entry: Entry, reader: Reader) -> Row:

@@ -1,7 +1,7 @@
 """What every resolver of one operation is handed."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -10,6 +10,7 @@ import strawberry
 from strawberry.dataloader import DataLoader
 
 from gateway import shield
+from gateway.access import Accesses
 from gateway.desk import Desk
 from gateway.errors import ConnectionNeeded, Forbidden, PublicError
 from gateway.feed import Feed
@@ -20,7 +21,7 @@ from gateway.readpath.provenance import Wanted
 from gateway.readpath.registry import Reader
 from gateway.reads import Reads
 from gateway.sight import Limit
-from gateway.viewer import Scope, Viewer
+from gateway.viewer import PERSONAL, Scope, Viewer
 from resolvers import freshness, plans
 from resolvers.documents import Operation
 
@@ -36,7 +37,8 @@ Batch = Callable[[Sequence[K]], Coroutine[Any, Any, Sequence[V]]]
 class Context:
     """One operation: who asks, when, and what it has begun to load.
 
-    `connect`: where the viewer connects their Canvas account, if they can; `notices`: what they can do about an answer.
+    `connect`: where the viewer connects their Canvas account, if they can; `notices`: what they can do about an answer;
+    `accesses`: where it is noted whose data they were shown.
     `requested`: how fresh by the request's headers; `explains`: every plan is told in `extensions`; `longest`: how long
     the operation may take.
     """
@@ -54,8 +56,10 @@ class Context:
     desk: Desk | None = None
     connect: Callable[[Viewer], str | None] | None = None
     notices: list[PublicError] = field(default_factory=list)
+    accesses: Accesses | None = None
     reader: Reader = field(init=False)
     _loaders: dict[Hashable, DataLoader[Any, Any]] = field(init=False)
+    _shown: set[Hashable] = field(init=False)
     _spending: Spending = field(init=False)
     _outcomes: list[Outcome] = field(init=False)
 
@@ -65,6 +69,7 @@ class Context:
     def renew(self) -> None:
         """Begin anew: each event of a subscription is read for itself."""
         self._loaders = {}
+        self._shown = set()
         self._spending = Spending()
         self._outcomes = []
         self.reader = Reader(
@@ -87,6 +92,16 @@ class Context:
         url = self.connect(self.viewer)
         if url is not None:
             self.notices.append(ConnectionNeeded(limit.message, connect_url=url))
+
+    def shows(self, subject: tuple[str, int], people: int, fields: Iterable[str]) -> None:
+        """Note in the access log, once an operation, that so many people of `subject` are shown, with these fields."""
+        if self.accesses is None or not people:
+            return
+        told = PERSONAL - self.reader.rights.hidden
+        shown = tuple(sorted(name for name in fields if f"User.{name}" in told))
+        if (subject, shown) not in self._shown:
+            self._shown.add((subject, shown))
+            self.accesses.note(self.viewer, subject, people, shown)
 
     def reads_roster(self) -> Reader:
         """The reader, for credentials that may read the roster; Forbidden for others."""

@@ -132,7 +132,7 @@ class Endpoint(GraphQL[Connection, None]):
             return responses.refusal(accept, masking.public(refused.errors), cost=refused.cost)
         requests.allow(operation, request, streams=streams)
         if streams:
-            revoked = self._revoked(request.headers)
+            revoked = self._revoked(request.headers, viewer)
             return responses.EventStream(self._operations.stream(operation, context, revoked))
         outcome = await self._operations.execute(operation, context)
         if outcome.began:
@@ -154,19 +154,25 @@ class Endpoint(GraphQL[Connection, None]):
             yield _refusal(refused)
             return
         context = self._operations.context(viewer, credentials)
-        results = self._operations.stream(operation, context, self._revoked(credentials))
+        results = self._operations.stream(operation, context, self._revoked(credentials, viewer))
         async with aclosing(results):
             async for result in results:
                 yield result
 
-    def _revoked(self, credentials: Mapping[str, str]) -> Callable[[], Awaitable[None]]:
-        """A wait for the moment from which the credential holds no more: no subscription outlives its token."""
+    def _revoked(
+        self, credentials: Mapping[str, str], viewer: Viewer
+    ) -> Callable[[], Awaitable[None]]:
+        """A wait for the moment from which the credential does not hold, or shows something else than it did.
+
+        No subscription outlives its token, nor what its viewer may see: whoever asks anew gets what is right then.
+        """
 
         async def wait() -> None:
             while True:
                 await asyncio.sleep(self._recheck_seconds)
                 try:
-                    await self._authenticate(credentials)
+                    if await self._authenticate(credentials) != viewer:
+                        return
                 except PublicError:
                     return
 

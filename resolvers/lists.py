@@ -12,7 +12,7 @@ from gateway.readpath.filters import Filter
 from gateway.readpath.ledger import Parent
 from gateway.readpath.levels import Level, Listing
 from gateway.readpath.paging import Direction, Order, Window, list_key
-from gateway.readpath.registry import TABLES, Row
+from gateway.readpath.registry import TABLES, USER, Row
 from gateway.readpath.shapes import Shape
 from models.roster import FieldGroup
 from resolvers import filters, inputs, needs
@@ -115,9 +115,24 @@ async def answered(
     if "changeCursor" in question.parts.provenance:
         question = replace(question, change_cursor=await context.change_cursor())
     rows = await answers.connections_of(context.connections, context.reader, question, parents)
-    for parent in parents:
+    shape = _people(question)
+    for parent, row in zip(parents, rows, strict=True):
         context.notice(answers.limit_of(context.reader, question, parent))
+        if shape is not None:
+            context.shows(_subject(parent), len(row["nodes"]), shape.fields)
     return needs.told(context, rows, outcomes, question.parts)
+
+
+def _people(question: Question) -> Shape | None:
+    """What of people is asked for; None where nobody is."""
+    shape = question.level.listing.shape
+    return shape if shape.table is USER else dict(shape.links).get("user")
+
+
+def _subject(parent: Parent) -> tuple[str, int]:
+    """Whose list it is, as the access log has it."""
+    kind, row_id = parent[0]
+    return {"person": "User"}.get(kind, kind.title()), row_id
 
 
 async def _question(

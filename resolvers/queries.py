@@ -7,6 +7,7 @@ from strawberry import ID
 
 from gateway.readpath.lookups import By
 from resolvers import explained, inputs, lists, nodes
+from resolvers.accesses import AccessRecordConnection, access_log
 from resolvers.changes import ChangeConnection, changes
 from resolvers.connections import Connection
 from resolvers.context import Info
@@ -125,6 +126,9 @@ class Query:
     changes: ChangeConnection = resolved(
         changes,
         "What changed, oldest first. Follow it live with the subscription of the same name.",
+    )
+    access_log: AccessRecordConnection = resolved(
+        access_log, "Who read whose data, newest first. Takes the scope `admin`."
     )
     sync_run: SyncRun | None = resolved(_sync_run, "One run. null: no such run in this school.")
     sources: list[SourceStatus] = resolved(

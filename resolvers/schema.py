@@ -8,6 +8,7 @@ import strawberry
 from graphql import GraphQLObjectType, GraphQLResolveInfo
 from strawberry.schema.config import StrawberryConfig
 
+from gateway.access import Accesses
 from gateway.desk import Desk
 from gateway.feed import Feed
 from gateway.readpath.connections import Connections
@@ -73,11 +74,12 @@ def make_graph(
     longest: timedelta = timedelta(seconds=20),
     desk: Desk | None = None,
     connect: Callable[[Viewer], str | None] | None = None,
+    accesses: Accesses | None = None,
 ) -> Graph:
     """The graph over a store, which `reads` keeps fresh; `desk`: where identities are settled.
 
     `default_max_age` tells each institution's by its slug; `longest`: how long an operation may take; `connect`: where a
-    person connects their Canvas account.
+    person connects their Canvas account; `accesses`: where it is noted who was shown whose data.
     """
     feed = Feed(connections)
 
@@ -93,6 +95,7 @@ def make_graph(
             longest=longest,
             desk=desk,
             connect=connect,
+            accesses=accesses,
             explains=headers.get("roster-explain") == "1",
         )
 

@@ -13,7 +13,7 @@ from gateway.readpath.lookups import By
 from gateway.viewer import Scope
 from models.roster import SyncRunState
 from resolvers import filters, inputs, nodes
-from resolvers.changes import Change, WhichChanges, row_of
+from resolvers.changes import Change, WhichChanges, note, row_of
 from resolvers.context import Info
 from resolvers.types import SyncRun
 
@@ -31,10 +31,13 @@ async def _followed(
 ) -> AsyncGenerator[Any, None]:
     context = info.context
     position = None if after is None else feed.position_of(after)
+    if position is not None:
+        await context.feed.require_kept(context.viewer.institution_id, position)
     entries = context.feed.follow(context.reader, meant, after=position)
     async with aclosing(entries):
         async for entry in entries:
             context.renew()
+            note(context, [entry])
             yield row_of(entry, context.reader)
 
 
