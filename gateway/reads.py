@@ -13,16 +13,20 @@ from typing import Protocol
 from gateway.batch import Taken
 from gateway.canvas.client import Meter
 from gateway.canvas.throttle import UP_FRONT
-from gateway.errors import SourceDown, SourceError
+from gateway.errors import SourceDown, SourceError, Throttled
 from gateway.flights import Flight, Flights
 from gateway.level import Level, Read, key_of
 from gateway.outcomes import Asking, Outcome, Spending, all_met, within_reach
 from gateway.planner import Answer, Need, Offer, plan
+from gateway.prices import PRIORS, Endpoint
+from gateway.readpath.lookups import By
 from gateway.source_health import SourceHealth
 from gateway.viewer import Viewer
 from models.roster import Source
 
 _log = logging.getLogger(__name__)
+
+_LOOKUP = PRIORS[Endpoint.LOOKUP].price(1)
 
 _BEHIND_AT_ONCE = 4
 _BEHIND_AT_MOST = 1_000
@@ -56,6 +60,16 @@ class RosterSource(Protocol):
         """
 
 
+class Lookups(Protocol):
+    """Single things of one institution, asked of its Canvas (`gateway.sources.lookups`)."""
+
+    def answers(self, by: By) -> bool:
+        """Whether Canvas can be asked for such a thing by such an id."""
+
+    async def ask(self, by: By) -> int | None:
+        """Our id of the row, which is in the store now; None where there is none, or none to be seen."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Connected:
     """What one institution can be read from: its store, then others in the order that decides between equals.
@@ -66,6 +80,7 @@ class Connected:
     local: RosterSource
     upstream: Sequence[RosterSource] = ()
     remaining: Callable[[], Awaitable[float]] | None = None
+    lookups: Lookups | None = None
 
 
 class Reads:
@@ -118,6 +133,23 @@ class Reads:
             Outcome(need=need, answer=answer, by=next(iter(answer.order), None))
             for need, answer in zip(needs, answers, strict=True)
         ]
+
+    async def look_up(self, by: By, asking: Asking) -> bool:
+        """Ask Canvas for what the store does not know, and keep what it says. False where it cannot be asked for such a thing.
+
+        SourceUnavailable or Throttled where it could be, and was not.
+        """
+        connected = self._connected.get(asking.viewer.institution_id)
+        lookups = None if connected is None else connected.lookups
+        if lookups is None or not lookups.answers(by):
+            return False
+        if not asking.spending.affords(_LOOKUP):
+            raise Throttled(
+                "This operation has used up what it may ask of Canvas; ask for less at once."
+            )
+        with asking.spending.on(_LOOKUP, Meter(requests=1, quota=_LOOKUP.quota)):
+            await lookups.ask(by)
+        return True
 
     def has_upstream(self, institution_id: int) -> bool:
         """Whether anybody but the store can be asked."""

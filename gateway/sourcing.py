@@ -26,6 +26,7 @@ from gateway.settings import Settings
 from gateway.shared import Shared
 from gateway.sources.enrollments import EnrollmentsSource
 from gateway.sources.local import LocalSource
+from gateway.sources.lookups import Lookups
 from gateway.sources.nrps import NrpsSource, Platforms
 from gateway.sources.report import ReportSource
 from gateway.store import institutions, memberships, scopes
@@ -98,6 +99,16 @@ class Sourcing:
             local=LocalSource(self.connections),
             upstream=found,
             remaining=partial(upstream.canvas.remaining, admin) if upstream and admin else None,
+            lookups=self._lookups(institution, upstream) if upstream and admin else None,
+        )
+
+    def _lookups(self, institution: Institution, upstream: Upstream) -> Lookups:
+        return Lookups(
+            institution_id=institution.id,
+            canvas=upstream.canvas,
+            database=self.database,
+            credentials=upstream.credentials,
+            clock=self.clock,
         )
 
     def _enrollments(

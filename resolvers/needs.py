@@ -24,7 +24,7 @@ SUBJECTS = {
     "User": Subject.PEOPLE,
 }
 _ROSTERS = (Subject.MEMBERS, Subject.ENROLLMENTS)
-_ANY_AGE = timedelta(days=36_500)
+ANY_AGE = timedelta(days=36_500)
 _GROUP = re.compile(r"(\w+)_source\}?$")
 _OWN_EVERYTHING = frozenset({Source.LOCAL})
 
@@ -57,7 +57,7 @@ def need_of(
 ) -> Need:
     scope, *around = [Scope(kind=ScopeKind(kind), id=row_id) for kind, row_id in place]
     rosters = subject in _ROSTERS
-    max_age = _ANY_AGE if wanted.max_age is None else min(wanted.max_age, _ANY_AGE)
+    max_age = ANY_AGE if wanted.max_age is None else min(wanted.max_age, ANY_AGE)
     return Need(
         scope=scope,
         subject=subject,

@@ -11,8 +11,7 @@ from gateway.errors import BadRequest, SourceUnavailable
 from gateway.readpath import ledger, levels, lookups
 from gateway.readpath.lookups import By
 from gateway.readpath.paging import MAX_SIZE
-from gateway.readpath.registry import ACCOUNT, TABLES, USER, Row
-from gateway.readpath.shapes import Shape
+from gateway.readpath.registry import ACCOUNT, TABLES, Row
 from gateway.viewer import Rights, Scope
 from models.roster import Source
 from resolvers import filters, needs
@@ -35,7 +34,6 @@ async def find(info: Info, by: By) -> Row | None:
                 f"There is no {by} in the store, and no source is connected that could be asked for it."
             )
         row = await lookups.one(context.connections, context.reader, by, shape)
-    _note(context, shape, row)
     return row
 
 
@@ -86,8 +84,6 @@ async def node(info: Info, type_name: str, row_id: int) -> Row | None:
     async def batch(ids: Sequence[int]) -> Sequence[Row | None]:
         shape = _selection(info, type_name).shape(TABLES[type_name])
         rows = await levels.by_id(context.connections, context.reader, shape, ids)
-        for found in rows.values():
-            _note(context, shape, found)
         return [
             None if (row := rows.get(row_id)) is None else row | {"__typename": type_name}
             for row_id in ids
@@ -99,16 +95,6 @@ async def node(info: Info, type_name: str, row_id: int) -> Row | None:
         context.viewer.require(Scope.ADMIN)
     name = ("node", type_name, *(id(one) for one in raw.field_nodes))
     return await context.load(name, row_id, batch)
-
-
-def _note(context: Context, shape: Shape, row: Row | None) -> None:
-    """Whose data it shows, for the access log."""
-    if row is None:
-        return
-    if shape.table is USER:
-        context.shows(("User", row["row_id"]), 1, shape.fields)
-    for name, linked in shape.links:
-        _note(context, linked, row[name])
 
 
 async def node_by_id(info: Info, node_id: str) -> Row | None:

@@ -1,14 +1,15 @@
 """Stand-ins that keep the contract of what they stand in for."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from gateway.batch import Taken
 from gateway.canvas.client import Meter
-from gateway.errors import SourceError
+from gateway.errors import PublicError, SourceError
 from gateway.planner import Need, Offer, Price, Scope, Subject
+from gateway.readpath.lookups import By
 from gateway.viewer import Viewer
 from models.roster import EnrollmentState, FieldGroup, GapReason, Source
 
@@ -73,6 +74,24 @@ class FakeStore:
         background: bool = False,
     ) -> Sequence[Taken]:
         raise AssertionError("the store is never read into itself")
+
+
+@dataclass
+class FakeLookups:
+    """Canvas as the answer to single questions. `made`: what asking for a thing puts into the store."""
+
+    made: Callable[[By], Awaitable[int | None]]
+    asked: list[By] = field(default_factory=list)
+    broken: PublicError | None = None
+
+    def answers(self, by: By) -> bool:
+        return by.type_name == "Course"
+
+    async def ask(self, by: By) -> int | None:
+        self.asked.append(by)
+        if self.broken is not None:
+            raise self.broken
+        return await self.made(by)
 
 
 @dataclass

@@ -20,6 +20,7 @@ from tests.acceptance.upstream import (
     connected,
     filled,
     gateway_beside,
+    gateway_served,
     twin_served,
 )
 from tests.conftest import ENGINES
@@ -239,6 +240,28 @@ async def test_how_a_read_would_be_planned_can_be_asked_without_reading(
     assert before == twin.lists()
     assert "LOCAL" in [offer["source"] for offer in plan["offers"]]
     assert "User has no field 'shoeSize'" in wrong.json()["errors"][0]["message"]
+
+
+async def test_a_school_that_was_never_imported_is_read_on_the_way(
+    twin: Twin, tmp_path: Path
+) -> None:
+    file = configured(twin, f"sqlite://{tmp_path / 'roster.db'}", tmp_path)
+    token = filled(twin, load(file), tmp_path, imported=False)
+    with gateway_served(load(file), token) as one:
+        async with connected(one.url, one.token) as client:
+            shown, _ = await asked(client, twin.big.id)
+            given = {"course": "999999", "freshness": None}
+            (missing,) = await answers(client, ENROLLMENTS, given)
+            twin.break_(Kind.STATUS, "/courses/888888")
+            (unknown,) = await answers(client, ENROLLMENTS, {**given, "course": "888888"})
+
+    assert twin.roster(twin.big) == {node["canvasId"] for node in shown["nodes"]}
+    assert "COMPLETE" == shown["provenance"]["completeness"]
+    assert {"course": None} == missing.json()["data"]
+    assert "errors" not in missing.json()
+    assert ["SOURCE_UNAVAILABLE"] == [
+        error["extensions"]["code"] for error in unknown.json()["errors"]
+    ]
 
 
 async def test_sources_tell_how_they_stand(client: Client, twin: Twin) -> None:

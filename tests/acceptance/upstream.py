@@ -11,7 +11,6 @@ import httpx
 from starlette.applications import Starlette
 
 from gateway.app import create_app, now, roster_graph
-from twin.report_file import write_report
 from gateway.settings import Settings, load
 from gateway.store import institutions, schema, tokens
 from gateway.sync.importer import import_report
@@ -24,6 +23,7 @@ from twin.clock import RealClock
 from twin.faults import Fault, Kind
 from twin.options import Options
 from twin.records import Course
+from twin.report_file import write_report
 from twin.truth import course_truth
 
 Client = httpx.AsyncClient  # noqa: TID251  the tests' own: nothing cancels it
@@ -126,15 +126,16 @@ def configured(
     return file
 
 
-def filled(twin: Twin, settings: Settings, folder: Path) -> str:
-    """The twin's report in the store; a token of everything."""
+def filled(twin: Twin, settings: Settings, folder: Path, *, imported: bool = True) -> str:
+    """The twin's report in the store, unless it is to stay empty; a token of everything."""
     write_report(folder / "report.zip", twin.app.state.school)
 
     async def fill() -> str:
         async with Database.open(settings.server.database_url) as database:
             await schema.migrate(database)
             demo = await institutions.ensure(database, slug="demo", canvas_url=twin.url)
-            await import_report(database, demo, folder / "report.zip", clock=now)
+            if imported:
+                await import_report(database, demo, folder / "report.zip", clock=now)
             return await tokens.create(
                 database, institution_id=demo.id, name="all", scopes=tuple(Scope), now=now()
             )

@@ -6,19 +6,21 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.errors import SourceDown
+from gateway.errors import PublicError, SourceDown, SourceUnavailable, Throttled
 from gateway.flights import Flights, OwnTurns
-from gateway.outcomes import Asking, Outcome
+from gateway.outcomes import Asking, Outcome, Spending
 from gateway.planner import ROSTERS, Need, Subject
+from gateway.readpath.lookups import By
 from gateway.readpath.provenance import Wanted
 from gateway.reads import Connected, Reads
 from gateway.sources.local import LocalSource
 from models.roster import FieldGroup, GapReason, Source
 from resolvers import freshness
 from resolvers.context import Context
+from resolvers.masking import public
 from resolvers.schema import schema
 from tests.factories import NOW, School
-from tests.fakes import FakeSource, FakeStore, TickingClock
+from tests.fakes import FakeLookups, FakeSource, FakeStore, TickingClock
 from tests.resolvers.conftest import Graph
 
 HEADERS = [
@@ -65,10 +67,17 @@ class Live:
         self.api = FakeSource(
             Source.ENROLLMENTS_API, FakeStore(), TickingClock(NOW), subjects=ROSTERS
         )
-        connected = Connected(local=LocalSource(graph.connections), upstream=[self.api])
+        self.lookups = FakeLookups(made=self._make)
+        connected = Connected(
+            local=LocalSource(graph.connections), upstream=[self.api], lookups=self.lookups
+        )
         clock = TickingClock(NOW)
         self.reads = NotedReads({graph.school.id: connected}, Flights(OwnTurns(), clock), clock)
         self.levels = self.reads.levels
+
+    async def _make(self, by: By) -> int | None:
+        """Canvas has a course 70."""
+        return await self.graph.school.course(canvas=70) if by.value == "70" else None
 
     def context(self, **more: Any) -> Context:
         context = self.graph.context(max_age=more.pop("max_age", timedelta(minutes=15)))
@@ -295,3 +304,70 @@ async def test_a_source_that_failed_says_so(live: Live, course: int) -> None:
     assert ("ENROLLMENTS_API", True, "503") == (api["source"], api["available"], api["lastError"])
     assert api["lastErrorAt"] is not None
     assert api["lastSuccessAt"] is None
+
+
+BY_CANVAS_ID = "query($id: ID!) { course(by: {canvasId: $id}) { canvasId } }"
+
+
+async def test_what_the_store_does_not_know_is_asked_of_canvas(live: Live) -> None:
+    found = await live.ask(BY_CANVAS_ID, id="70")
+    none = await live.ask(BY_CANVAS_ID, id="71")
+
+    assert {"course": {"canvasId": "70"}} == found
+    assert {"course": None} == none
+    assert ["70", "71"] == [by.value for by in live.lookups.asked]
+
+
+async def test_what_the_store_knows_is_asked_of_nobody(live: Live, course: int) -> None:
+    await live.ask(BY_CANVAS_ID, id="7")
+
+    assert [] == live.lookups.asked
+
+
+async def test_a_fresh_whole_read_answers_for_canvas_and_an_old_one_does_not(
+    live: Live, school: School
+) -> None:
+    await school.covered("course", began_at=NOW - timedelta(minutes=5))
+    assert {"course": None} == await live.ask(BY_CANVAS_ID, id="71")
+    assert [] == live.lookups.asked
+
+    context = live.context(requested=Wanted(max_age=timedelta(seconds=60)))
+    assert {"course": None} == await live.ask(BY_CANVAS_ID, context, id="71")
+    assert 1 == len(live.lookups.asked)
+
+
+REFUSED = [
+    pytest.param(SourceUnavailable("503"), Wanted(), "SOURCE_UNAVAILABLE", id="down"),
+    pytest.param(Throttled("429"), Wanted(), "THROTTLED", id="throttled"),
+    pytest.param(
+        None,
+        Wanted(sources=frozenset({Source.LOCAL})),
+        "SOURCE_UNAVAILABLE",
+        id="only what is kept",
+    ),
+]
+
+
+@pytest.mark.parametrize(("broken", "requested", "code"), REFUSED)
+async def test_what_could_not_be_asked_is_an_error_and_never_a_no(
+    live: Live, broken: PublicError | None, requested: Wanted, code: str
+) -> None:
+    live.lookups.broken = broken
+    context = live.context(requested=requested)
+
+    result = await schema.execute(BY_CANVAS_ID, variable_values={"id": "70"}, context_value=context)
+
+    assert result.errors is not None
+    (error,) = public(result.errors)
+    assert code == (error.extensions or {})["code"]
+
+
+async def test_lookups_are_of_the_operations_budget(live: Live) -> None:
+    context = live.context(_spending=Spending(most_requests=1))
+    query = "{ a: course(by: {canvasId: 71}) { id } b: course(by: {canvasId: 72}) { id } }"
+
+    result = await schema.execute(query, context_value=context)
+
+    assert result.errors is not None
+    assert ["THROTTLED"] == [(one.extensions or {})["code"] for one in public(result.errors)]
+    assert 1 == len(live.lookups.asked)
