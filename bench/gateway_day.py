@@ -1,11 +1,10 @@
 """A day's traffic through the real gateway: every answer is held against the truth as it was at the answer's as-of."""
 
-import bisect
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from bench.kept_truth import History, contradictions, shown_of
 from bench.policies import Price, Result, Tariff
 from bench.school_twin import CLIENT_ID, ISSUER, URL, SchoolTwin
 from bench.traffic import HOUR, Ask, Churn, Event, Nightly, Wants
@@ -15,12 +14,6 @@ from gateway.canvas.members import LONGEST_PAGE, MEDIA_TYPE
 from gateway.canvas.service_tokens import NRPS
 from gateway.outcomes import Asking, Outcome
 from gateway.planner import Need, Scope, ScopeKind, Subject
-from gateway.readpath.filters import EnrollmentFilter
-from gateway.readpath.levels import Listing
-from gateway.readpath.members import Roster
-from gateway.readpath.paging import Window
-from gateway.readpath.registry import USER, Reader
-from gateway.readpath.shapes import Shape
 from gateway.uow import Transaction
 from models.canvas_ids import to_global
 from models.roster import MEMBER_STATES, ROSTER_STATES, FieldGroup
@@ -34,34 +27,6 @@ _GROUPS = {
     Wants.ACTIVITY: frozenset({FieldGroup.STANDING, FieldGroup.NAME, FieldGroup.ACTIVITY}),
 }
 _EVERYBODY = Scope(kind=ScopeKind.INSTITUTION, id=0)
-_MOST_PEOPLE = 100_000
-
-Truth = frozenset[tuple[str, str]]
-"""Canvas's id of an enrollment and its state; of a person, and ACTIVE."""
-
-
-@dataclass(kw_only=True)
-class History:
-    """What was true of one course since when."""
-
-    since: list[datetime] = field(default_factory=list)
-    enrollments: list[Truth] = field(default_factory=list)
-    members: list[Truth] = field(default_factory=list)
-
-    def spoken(self, wants: Wants, as_of: datetime, until: datetime) -> Sequence[Truth]:
-        """As it was at `as_of`, and whatever it has been from then on."""
-        first = max(0, bisect.bisect_right(self.since, as_of) - 1)
-        last = bisect.bisect_right(self.since, until)
-        return (self.members if wants is Wants.MEMBERS else self.enrollments)[first:last]
-
-    def changed(self, after: datetime, until: datetime) -> bool:
-        return bisect.bisect_right(self.since, after) != bisect.bisect_right(self.since, until)
-
-
-def contradictions(shown: Truth, spoken: Sequence[Truth]) -> Truth:
-    """What is shown and was not so at any time since the as-of, or was so all the time and is not shown."""
-    ever, always = frozenset[tuple[str, str]]().union(*spoken), spoken[0].intersection(*spoken)
-    return (shown - ever) | (always - shown)
 
 
 class GatewayDay:
@@ -75,8 +40,15 @@ class GatewayDay:
         self.examples: list[str] = []
         self._ours: dict[int, int] = {}
         self._launched: set[int] = set()
-        self._judged: set[tuple[int, Wants, datetime, int]] = set()
-        self._reads = 0
+        self._students = sorted(
+            {
+                row.user_id
+                for row in twin.school.enrollments.values()
+                if row.type == "StudentEnrollment"
+            }
+        )
+        self._judged: set[tuple[int, Wants, datetime, int, int]] = set()
+        self._reads: Counter[int] = Counter()
 
     async def prepare(self, courses: Sequence[int]) -> None:
         """The report of the evening before, which nobody is charged for."""
@@ -125,13 +97,15 @@ class GatewayDay:
         await self._judge(ask, needs, outcomes, asking.now)
         if any(outcome.wants_refresh(asking.now) for outcome in outcomes):
             await self.twin.reads.refreshed()
-            self._reads += 1
+            self._reads.update(ask.courses)
         self._book(ask.at)
 
     async def _judge(
         self, ask: Ask, needs: Sequence[Need], outcomes: Sequence[Outcome], now: datetime
     ) -> None:
-        self._reads += any(outcome.tries for outcome in outcomes)
+        self._reads.update(
+            course for course, one in zip(ask.courses, outcomes, strict=True) if one.tries
+        )
         told = await self.twin.local.offers(needs, self.twin.viewer, self.twin.clock.now())
         for place, outcome in enumerate(outcomes):
             self.result.answers += 1
@@ -147,14 +121,16 @@ class GatewayDay:
             await self._compare(ask.courses[place], ask.wants, as_of)
 
     async def _compare(self, course: int, wants: Wants, as_of: datetime) -> None:
-        """Once for each state of the store: between two reads it does not change."""
-        judged = course, wants, as_of, self._reads
+        """Once for each state of the store: between two reads of a course it does not change."""
+        judged = course, wants, as_of, self._reads[course], len(self.reports)
         if judged in self._judged:
             return
         self._judged.add(judged)
-        shown = await (self._members if wants is Wants.MEMBERS else self._enrollments)(course)
+        shown = await shown_of(self.twin, self._ours[course], wants)
         spoken = self.history[course].spoken(wants, as_of, self.twin.clock.now())
-        if wrong := contradictions(shown, spoken):
+        wrong = contradictions(shown.told, spoken)
+        self.result.held += len(wrong & shown.held)
+        if wrong := wrong - shown.held:
             self.result.wrong += 1
             self._example(f"contradicts: course {course}, {wants}, {as_of}: {sorted(wrong)[:4]}")
 
@@ -197,7 +173,6 @@ class GatewayDay:
         if outcome.by is None or offer.as_of is None:
             raise RuntimeError(f"the nightly report did not come: {outcome.gap}")
         self.reports.append(offer.as_of)
-        self._reads += 1
         self._book(asking.now)
 
     async def _launch(self, course: int) -> None:
@@ -234,19 +209,9 @@ class GatewayDay:
             user = here[int(churn.draw * 2 * len(here))]
             CHANGES["drop"](user=str(user), course=str(course.id)).apply(school)
         else:
-            others = self._students
-            user = others[int((churn.draw * 2 % 1) * len(others))]
+            user = self._students[int((churn.draw * 2 % 1) * len(self._students))]
             CHANGES["enrol"](user=str(user), course=str(course.id)).apply(school)
         self._remember(course.id)
-
-    @property
-    def _students(self) -> Sequence[int]:
-        if not hasattr(self, "_everybody"):
-            rows = self.twin.school.enrollments.values()
-            self._everybody = sorted(
-                {row.user_id for row in rows if row.type == "StudentEnrollment"}
-            )
-        return self._everybody
 
     def _course(self, course: int) -> Course:
         found: Course = self.twin.school.courses[course]
@@ -256,52 +221,7 @@ class GatewayDay:
         return list(self.twin.school.enrollments_of_course.of(course.id))
 
     def _remember(self, course: int) -> None:
-        rows = [
-            row for row in self._rows(self._course(course)) if row.type != "StudentViewEnrollment"
-        ]
-        words = {state.value for state in ROSTER_STATES}
-        history = self.history[course]
-        history.since.append(self.twin.clock.now())
-        history.enrollments.append(
-            frozenset(
-                (str(row.id), row.workflow_state.upper())
-                for row in rows
-                if row.workflow_state.upper() in words
-            )
-        )
-        history.members.append(
-            frozenset(
-                (str(row.user_id), "ACTIVE") for row in rows if row.workflow_state == "active"
-            )
-        )
-
-    async def _enrollments(self, course: int) -> Truth:
-        words = ", ".join(f"'{state}'" for state in ROSTER_STATES)
-        rows = await self.twin.connections.fetch(
-            "select canvas_id, state from enrollment where institution_id = $1 and course_id = $2"
-            f" and removed_at is null and state in ({words}) and type <> 'TEST_STUDENT'",
-            [self.twin.institution.id, self._ours[course]],
-        )
-        return frozenset((str(row[0] % 10**13), row[1]) for row in rows)
-
-    async def _members(self, course: int) -> Truth:
-        """As the graph reads them: enrollments and memberships together."""
-        viewer = self.twin.viewer
-        reader = Reader(
-            institution_id=viewer.institution_id,
-            shard=viewer.shard,
-            now=self.twin.clock.now(),
-            rights=viewer.rights,
-        )
-        listing = Listing(
-            shape=Shape(USER, frozenset({"canvasId"})),
-            parent="course_id",
-            filter=EnrollmentFilter(states=MEMBER_STATES),
-            window=Window(size=_MOST_PEOPLE),
-        )
-        ours = self._ours[course]
-        pages = await Roster(listing=listing).pages(self.twin.connections, reader, [ours])
-        return frozenset((str(row["user"]["canvasId"]), "ACTIVE") for row in pages[ours].rows)
+        self.history[course].note(self.twin.clock.now(), self._rows(self._course(course)))
 
 
 async def measured(

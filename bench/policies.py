@@ -36,7 +36,8 @@ class Tariff:
 @dataclass(kw_only=True)
 class Result:
     """`answers`: rosters, also of one operation. `too_old`: older than asked, and not said so; `wrong`: of those, how many
-    had really changed, or rows that contradict the truth at the answer's as-of. `said_old`: given stale where that was allowed.
+    had really changed, or rosters that contradict the truth at their as-of. `said_old`: given stale where that was allowed.
+    `held`: rows that had ended at the as-of, shown as missing since.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Result:
     too_old: int = 0
     wrong: int = 0
     said_old: int = 0
+    held: int = 0
     waits: list[float] = field(default_factory=list)
     bought: list[tuple[datetime, float]] = field(default_factory=list)
 
@@ -72,7 +74,7 @@ def always_live(asks: Sequence[Ask], tariff: Tariff) -> Result:
     found = Result(name="always the live API")
     for ask in asks:
         found.answers += len(ask.courses)
-        found.waits.append(sum(found.buy(ask.at, tariff.api[course]) for course in ask.courses))
+        found.waits.append(max(found.buy(ask.at, tariff.api[course]) for course in ask.courses))
     return found
 
 
@@ -90,7 +92,7 @@ def nrps_only(asks: Sequence[Ask], tariff: Tariff) -> Result:
             found.buy(ask.at, Price(requests=1, units=TOKEN_UNITS, seconds=0.0))
             found.token_units += TOKEN_UNITS
             good_until = ask.at + TOKEN_LASTS
-        found.waits.append(sum(found.buy(ask.at, tariff.nrps[course]) for course in ask.courses))
+        found.waits.append(max(found.buy(ask.at, tariff.nrps[course]) for course in ask.courses))
     return found
 
 
@@ -121,7 +123,7 @@ def fixed_ttl(asks: Sequence[Ask], tariff: Tariff, ttl: timedelta, changed: Chan
         waited = 0.0
         for course in ask.courses:
             if course not in kept or ask.at - kept[course] > ttl:
-                waited += found.buy(ask.at, tariff.api[course])
+                waited = max(waited, found.buy(ask.at, tariff.api[course]))
                 kept[course] = ask.at
             else:
                 _aged(found, ask, {course: kept[course]}, changed)

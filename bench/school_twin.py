@@ -70,15 +70,17 @@ class AdminsToken:
 
 
 class Wire(httpx.AsyncBaseTransport):
-    """To the application and back, in the time that it would take."""
+    """To the application and back, in the time that it would take; requests side by side take it together."""
 
     def __init__(self, app: Starlette, clock: FixedClock) -> None:
         self._inner = httpx.ASGITransport(app)
         self._clock = clock
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        sent = self._clock.now()
         answer = await self._inner.handle_async_request(request)
-        self._clock.advance(timedelta(seconds=_seconds(request, answer)))
+        back = sent + timedelta(seconds=_seconds(request, answer))
+        self._clock.advance(max(timedelta(0), back - self._clock.now()))
         return answer
 
 
@@ -148,12 +150,14 @@ class _Made:
     institution: Institution
     http: Client
     sign: Signer
+    nrps: bool
 
 
 @asynccontextmanager
 async def school_twin(
-    folder: Path, begins: datetime, *, courses: int, users: int, big: int
+    folder: Path, begins: datetime, *, courses: int, users: int, big: int, nrps: bool = True
 ) -> AsyncIterator[SchoolTwin]:
+    """`nrps`: whether the gateway may ask it."""
     key = RSAKey.import_key(
         {**RSAKey.generate_key(2048).as_dict(private=True), "kid": "bench", "alg": "RS256"}
     )
@@ -192,6 +196,7 @@ async def school_twin(
                     institution=institution,
                     http=http,
                     sign=sign,
+                    nrps=nrps,
                 )
             )
             try:
@@ -239,7 +244,7 @@ def _connected(made: "_Made") -> SchoolTwin:
     local = LocalSource(made.connections)
     connected = Connected(
         local=local,
-        upstream=[enrollments, nrps, report],
+        upstream=[enrollments, *([nrps] if made.nrps else []), report],
         remaining=partial(canvas.remaining, credentials.admin()),
     )
     return SchoolTwin(
