@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import strawberry
@@ -12,22 +13,29 @@ from gateway.readpath.lookups import By
 from gateway.readpath.paging import MAX_SIZE
 from gateway.readpath.registry import ACCOUNT, TABLES, USER, Row
 from gateway.readpath.shapes import Shape
-from gateway.viewer import Scope
+from gateway.viewer import Rights, Scope
+from models.roster import Source
+from resolvers import filters, needs
 from resolvers.context import Context, Info
 from resolvers.selection import Selection
 
 
 async def find(info: Info, by: By) -> Row | None:
-    """The row that `by` names; null when a whole read proves that there is none, else an error."""
+    """The row that `by` names. What the store does not know is asked of Canvas, where it can be.
+
+    null: Canvas says that there is none, or a whole read proves it; where neither can be told, an error.
+    """
     context = info.context
     context.reads_roster()
     shape = _selection(info, by.type_name).shape(TABLES[by.type_name])
     row = await lookups.one(context.connections, context.reader, by, shape)
-    _note(context, shape, row)
     if row is None and by.form != "id" and not await _proved_absent(context, by):
-        raise SourceUnavailable(
-            f"There is no {by} in the store, and no source is connected that could be asked for it."
-        )
+        if not await _looked_up(context, by):
+            raise SourceUnavailable(
+                f"There is no {by} in the store, and no source is connected that could be asked for it."
+            )
+        row = await lookups.one(context.connections, context.reader, by, shape)
+    _note(context, shape, row)
     return row
 
 
@@ -35,16 +43,39 @@ async def find_id(info: Info, by: By) -> int:
     """The row id that `by` names, for following it; an error where there is none to follow."""
     context = info.context
     found = await lookups.ids(context.connections, context.reader, [by])
+    if not found and await _looked_up(context, by):
+        found = await lookups.ids(context.connections, context.reader, [by])
     if not found:
         raise SourceUnavailable(f"There is no {by} in the store to follow.")
     return found[0]
 
 
 async def _proved_absent(context: Context, by: By) -> bool:
-    """Whether a whole read of a source that lists this form of id covers the institution."""
+    """Whether a whole read of a source that lists this form of id covers the institution.
+
+    Where Canvas can be asked instead, it has to be as new as other answers are.
+    """
     parents = [(ledger.INSTITUTION,)]
     (covers,) = await ledger.covers(context.connections, context.reader, by.type_name, parents)
-    return any(lookups.proves_absence(by, cover) for cover in covers)
+    wanted = filters.freshness(context, None)
+    since = None
+    if context.has_upstream and wanted.max_age is not None:
+        since = context.reader.now - min(wanted.max_age, needs.ANY_AGE)
+    return any(
+        lookups.proves_absence(by, cover) and (since is None or cover.began_at >= since)
+        for cover in covers
+    )
+
+
+async def _looked_up(context: Context, by: By) -> bool:
+    """Whether it is now known if there is such a thing: Canvas was asked, unless it is here and may not be seen."""
+    only = filters.freshness(context, None).sources
+    if context.reads is None or not context.has_upstream or only == {Source.LOCAL}:
+        return False
+    unbound = replace(context.reader, rights=Rights())
+    if await lookups.ids(context.connections, unbound, [by]):
+        return True
+    return await context.reads.look_up(by, context.asking())
 
 
 async def node(info: Info, type_name: str, row_id: int) -> Row | None:
