@@ -51,6 +51,8 @@ def parser() -> argparse.ArgumentParser:
     _add_deployment(
         commands.add_parser("deployment", help="list, accept and forget installations of the tool")
     )
+    _add_erase(_command(commands, "erase", "erase a person, on their request", "erase"))
+    _add_institution(_command(commands, "clean", "drop what is older than `retention`", "clean"))
     _command(commands, "migrate", "make the database or bring it up to date", "migrate")
     _command(commands, "schema", "print the graph's SDL", "schema", configured=False)
     _add_demo(_described(commands, "demo", "show a demo school in GraphiQL"))
@@ -123,6 +125,18 @@ def _add_deployment(deployment: argparse.ArgumentParser) -> None:
         command = _command(actions, action, what, f"deployment_{action}")
         command.add_argument("id", type=_positive, help="its number in `roster deployment list`")
         _add_institution(command)
+
+
+def _add_erase(erase: argparse.ArgumentParser) -> None:
+    erase.add_argument(
+        "user", metavar="USER", help="their `id` in the graph, or their id in Canvas"
+    )
+    erase.add_argument(
+        "--even-if-listed",
+        action="store_true",
+        help="also while Canvas still lists them, and would bring them back with the next sync",
+    )
+    _add_institution(erase)
 
 
 def _add_demo(demo: argparse.ArgumentParser) -> None:

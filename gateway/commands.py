@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from argparse import Namespace
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -130,6 +130,34 @@ def deployment_forget(options: Namespace) -> None:
             raise RosterError(f"{institution.slug} has no deployment {options.id}")
 
     _for_institution(options, work)
+
+
+def erase(options: Namespace) -> None:
+    from gateway import forgetting  # noqa: PLC0415  only when it is asked for
+
+    async def work(database: Database, institution: Institution) -> None:
+        erased = await forgetting.erase(
+            database, institution, options.user, even_if_listed=options.even_if_listed, now=_now()
+        )
+        print(f"erased {erased.name or 'a person without a name'}: {_counted(erased.gone)}")
+
+    _for_institution(options, work)
+
+
+def clean(options: Namespace) -> None:
+    from gateway import forgetting  # noqa: PLC0415  as above
+
+    configured = _chosen(_settings(options), options.institution)
+
+    async def work(database: Database, institution: Institution) -> None:
+        gone = await forgetting.clean(database, institution.id, configured.retention, now=_now())
+        print(f"{institution.slug}: {_counted(gone)}")
+
+    _for_institution(options, work)
+
+
+def _counted(gone: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} of {table}" for table, count in sorted(gone.items())) or "nothing"
 
 
 def _settings(options: Namespace) -> Settings:

@@ -23,6 +23,7 @@ RosterError                  anything that we say to a person; its text is the m
 │   └── CutShort             the answer began and did not end as it should: throw all of it away
 └── PublicError              shown to the caller of the graph, with `code`
     ├── BadRequest           BAD_USER_INPUT: mend the query or its variables
+    ├── CursorExpired        CURSOR_EXPIRED: what it points at is not kept any more; read anew
     ├── Ambiguous            AMBIGUOUS: more than one thing has this id; ask by another
     ├── Unauthenticated      UNAUTHENTICATED: send a credential (HTTP 401)
     ├── Forbidden            FORBIDDEN: this credential may not
@@ -157,6 +158,10 @@ class PublicError(RosterError):
 
 class BadRequest(PublicError):
     code = "BAD_USER_INPUT"
+
+
+class CursorExpired(PublicError):
+    code = "CURSOR_EXPIRED"
 
 
 class Ambiguous(PublicError):

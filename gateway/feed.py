@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from gateway.changes import FIELDS, SubjectType
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, CursorExpired
 from gateway.readpath.connections import Connections
 from gateway.readpath.filters import one_word_of
 from gateway.readpath.registry import TABLES, Reader
@@ -133,6 +133,15 @@ class Feed:
         sql = "select feed_position from institution where id = $1"
         rows = await self._connections.fetch(sql, [institution_id])
         return int(rows[0][0]) if rows else 0
+
+    async def require_kept(self, institution_id: int, position: int) -> None:
+        """CursorExpired where changes behind this position are not kept any more: they would be missed without a sign."""
+        sql = "select feed_horizon from institution where id = $1"
+        rows = await self._connections.fetch(sql, [institution_id])
+        if rows and rows[0][0] is not None and position < rows[0][0]:
+            raise CursorExpired(
+                "Changes behind this cursor are not kept any more. Read the roster anew, and follow its `changeCursor`."
+            )
 
     async def cursor(self, institution_id: int) -> str:
         """Where to follow from, so that nothing that is not committed yet is missed."""

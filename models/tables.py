@@ -18,6 +18,8 @@ def row_id() -> fields.BigIntField:
 
 
 # One school on one platform. `shard` is the one its Canvas lives on: global id = shard x 10^13 + local id.
+#
+# `feed_horizon`: the last position of the feed that is not kept any more; null: all are.
 class Institution(Model):
     id = fields.IntField(primary_key=True, generated=True)
     slug = fields.CharField(max_length=64, unique=True)
@@ -25,6 +27,7 @@ class Institution(Model):
     root_account = fields.BigIntField(null=True)
     shard = fields.IntField(default=1)
     feed_position = fields.BigIntField(default=0)
+    feed_horizon = fields.BigIntField(null=True)
 
     class Meta:
         table = "institution"

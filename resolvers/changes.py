@@ -104,6 +104,8 @@ async def changes(
     size = page_size("first", first)
     meant = await filters.changes(context, which)
     position = 0 if after is None else feed.position_of(after)
+    if after is not None:
+        await context.feed.require_kept(context.viewer.institution_id, position)
     institution = context.viewer.institution_id
     head = await context.feed.head(institution)
     entries = await context.feed.entries(

@@ -31,6 +31,8 @@ async def _followed(
 ) -> AsyncGenerator[Any, None]:
     context = info.context
     position = None if after is None else feed.position_of(after)
+    if position is not None:
+        await context.feed.require_kept(context.viewer.institution_id, position)
     entries = context.feed.follow(context.reader, meant, after=position)
     async with aclosing(entries):
         async for entry in entries:

@@ -223,6 +223,7 @@ class Migration(migrations.Migration):
                 ('root_account', fields.BigIntField(null=True)),
                 ('shard', fields.IntField(default=1)),
                 ('feed_position', fields.BigIntField(default=0)),
+                ('feed_horizon', fields.BigIntField(null=True)),
             ],
             options={'table': 'institution', 'app': 'models', 'pk_attr': 'id'},
             bases=['Model'],
