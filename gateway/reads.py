@@ -22,6 +22,7 @@ from gateway.prices import PRIORS, Endpoint
 from gateway.readpath.lookups import By
 from gateway.source_health import SourceHealth
 from gateway.viewer import Viewer
+from gateway.withheld import Withheld
 from models.roster import Source
 
 _log = logging.getLogger(__name__)
@@ -96,6 +97,7 @@ class Reads:
         self._flights = flights
         self._clock = clock
         self._health: defaultdict[tuple[int, Source], SourceHealth] = defaultdict(SourceHealth)
+        self._withheld: defaultdict[int, Withheld] = defaultdict(Withheld)
         self._behind: dict[tuple[int, Need], asyncio.Task[None]] = {}
         self._behind_turns = asyncio.Semaphore(_BEHIND_AT_ONCE)
 
@@ -226,7 +228,9 @@ class Reads:
             down = SourceDown("it failed on our side; the log says how")
             self._health[place] = self._health[place].failed(self._clock(), down)
             raise down from error
-        self._health[place] = self._health[place].succeeded(self._clock())
+        now = self._clock()
+        self._health[place] = self._health[place].succeeded(now)
+        self._withheld[institution_id].learn(offer, needs, taken, now)
         return taken
 
     def _upstream(self, institution_id: int, source: Source) -> RosterSource:
@@ -251,8 +255,11 @@ class Reads:
     ) -> list[Offer]:
         """Its offers, with what stands against asking it now."""
         health = self._health[asking.viewer.institution_id, source.source]
-        obstacle = health.breaker.obstacle(self._clock())
-        offers = await source.offers(needs, asking.viewer, asking.now)
+        now = self._clock()
+        obstacle = health.breaker.obstacle(now)
+        withheld = self._withheld[asking.viewer.institution_id]
+        made = await source.offers(needs, asking.viewer, asking.now)
+        offers = [withheld.less(offer, needs, now) for offer in made]
         return [
             offer
             if offer.obstacle or not obstacle
@@ -264,7 +271,10 @@ class Reads:
         self, needs: Sequence[Need], offers: Sequence[Offer], asking: Asking
     ) -> Sequence[Answer]:
         wanted = [within_reach(need, n, offers, asking.now) for n, need in enumerate(needs)]
-        budget = asking.spending.budget(await self.remaining(asking.viewer.institution_id))
+        remaining = None
+        if any(offer.source is not Source.LOCAL for offer in offers):
+            remaining = await self.remaining(asking.viewer.institution_id)
+        budget = asking.spending.budget(remaining)
         return plan(wanted, offers, asking.now, budget).answers
 
     def _refresh(self, need: Need, viewer: Viewer) -> None:

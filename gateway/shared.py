@@ -25,13 +25,15 @@ async def open_shared(server: Server, clock: Callable[[], datetime]) -> AsyncIte
     if not server.cache_url.startswith("memory:"):
         from redis.asyncio import Redis  # noqa: PLC0415  installed where it is used
 
+        from gateway.canvas.either_buckets import EitherBuckets  # noqa: PLC0415  as above
         from gateway.canvas.shared_buckets import SharedBuckets  # noqa: PLC0415  as above
         from gateway.redis_turns import RedisTurns  # noqa: PLC0415  as above
 
         async with Redis.from_url(
             server.cache_url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS
         ) as redis:
-            yield Shared(buckets=SharedBuckets(redis), turns=RedisTurns(redis))
+            buckets = EitherBuckets(SharedBuckets(redis), LocalBuckets(clock))
+            yield Shared(buckets=buckets, turns=RedisTurns(redis))
     elif server.is_sqlite:
         yield Shared(buckets=LocalBuckets(clock), turns=OwnTurns())
     else:

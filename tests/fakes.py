@@ -98,13 +98,14 @@ class FakeLookups:
 class FakeSource:
     """A source over nothing: what it reads is in the store from when it began. `gate` holds its reads back.
 
-    `shared`: one offer for all needs, as a report makes. `failing`: what its next reads end with.
+    `withholds`: what it offers and does not give. `shared`: one offer for all needs, as a report makes. `failing`: what its next reads end with.
     """
 
     source: Source
     store: FakeStore
     clock: TickingClock
     groups: frozenset[FieldGroup] = EVERYTHING
+    withholds: frozenset[FieldGroup] = frozenset()
     states: frozenset[EnrollmentState] = ANY_STATE
     subjects: frozenset[Subject] = frozenset(Subject)
     price: Price = CHEAP
@@ -165,6 +166,6 @@ class FakeSource:
         return [self._take(need, began) for need in wanted]
 
     def _take(self, need: Need, began: datetime) -> Taken:
-        kept = Kept(began, self.source, self.groups, self.states)
-        self.store.ledger[need.scope, need.subject] = kept
-        return Taken(source=self.source, scope=need.scope, as_of=began, whole=True)
+        given = self.groups - self.withholds
+        self.store.ledger[need.scope, need.subject] = Kept(began, self.source, given, self.states)
+        return Taken(source=self.source, scope=need.scope, as_of=began, whole=True, groups=given)

@@ -431,6 +431,22 @@ async def test_what_no_source_carries_does_not_keep_the_rest_from_being_read(hou
     assert 1 == len(house.api.reads)
 
 
+async def test_what_a_source_offers_and_does_not_give_is_not_asked_for_again(house: House) -> None:
+    house.nrps.obstacle = "no credential"
+    house.api.withholds = frozenset({FieldGroup.CONTACT})
+    addresses = frozenset({FieldGroup.STANDING, FieldGroup.CONTACT})
+
+    await house.one(a_need(seconds=60, groups=addresses))
+    second = await house.one(a_need(seconds=60, groups=addresses))
+
+    assert 1 == len(house.api.reads)
+    assert second.served_locally
+
+    house.clock.advance(minutes=15)
+    await house.one(a_need(seconds=60, groups=addresses))
+    assert 2 == len(house.api.reads)
+
+
 async def test_one_offer_for_many_needs_is_read_once(house: House) -> None:
     house.api.shared = True
     house.nrps.obstacle = "no credential"
