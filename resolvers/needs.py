@@ -57,6 +57,8 @@ def need_of(
 ) -> Need:
     scope, *around = [Scope(kind=ScopeKind(kind), id=row_id) for kind, row_id in place]
     rosters = subject in _ROSTERS
+    # Whoever may see nobody there moves nobody to ask Canvas.
+    blind = rosters and _is_blind(context, subject, place, states)
     max_age = ANY_AGE if wanted.max_age is None else min(wanted.max_age, ANY_AGE)
     return Need(
         scope=scope,
@@ -65,11 +67,18 @@ def need_of(
         states=frozenset(map(EnrollmentState, states)) if rosters else frozenset(),
         max_age=max_age,
         allow_stale=bool(wanted.allow_stale),
-        sources=wanted.sources or None,
+        sources=_OWN_EVERYTHING if blind else wanted.sources or None,
         person=context.viewer.acts_for_id or context.viewer.user_id,
         deadline=context.patience(),
         around=tuple(around),
     )
+
+
+def _is_blind(context: Context, subject: Subject, place: Parent, states: Iterable[str]) -> bool:
+    course = next((row_id for kind, row_id in place if kind == "course"), None)
+    name = next(name for name, one in SUBJECTS.items() if one is subject)
+    limit = context.reader.limit(name, course, states)
+    return limit is not None and limit.nothing
 
 
 async def met(

@@ -91,6 +91,7 @@ async def connections_of(
         unlisted = await members.only_members(connections, reader, listing.parent, ids)
     if parts.covers and question.subject in ledger.SUBJECTS:
         covered = await ledger.covers(connections, reader, question.subject, parents)
+    path = ("user",) if question.subject == "Member" else ()
     return [
         _connection(
             reader,
@@ -100,7 +101,7 @@ async def connections_of(
                 covers=covers,
                 tallies=tallied.get(parent[0][1], ()),
                 states=listing.filter.meant,
-                hidden=listing.shape.hidden(reader.rights, _course(parent)),
+                hidden=listing.shape.hidden(reader.rights, _course(parent), path),
                 only_members=unlisted.get(parent[0][1], 0),
                 limit=limit_of(reader, question, parent),
             ),
