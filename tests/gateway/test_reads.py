@@ -93,6 +93,17 @@ async def test_what_is_fresh_enough_is_served_from_the_store(house: House) -> No
     assert outcome.gap is None
 
 
+async def test_the_ledger_is_not_read_for_every_query_of_a_busy_moment(house: House) -> None:
+    house.keep(old=60)
+    for _ in range(10):
+        await house.one(a_need(seconds=61))
+    assert 1 == house.store.asked
+
+    house.clock.advance(seconds=0.9)
+    assert (await house.one(a_need(seconds=60))).by is not None
+    assert 1 == len(house.api.reads)  # the moment is not over, and the facts are too old
+
+
 async def test_what_is_too_old_is_read_anew_from_the_cheapest(house: House) -> None:
     house.keep(old=60)
 
