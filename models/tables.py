@@ -444,7 +444,9 @@ class MailedLink(Model):
     class Meta:
         table = "mailed_link"
         indexes = (
-            Index(fields=("institution_id", "address_digest", "made_at"), name="mailed_link_address"),
+            Index(
+                fields=("institution_id", "address_digest", "made_at"), name="mailed_link_address"
+            ),
         )
 
 

@@ -20,7 +20,6 @@ from starlette.testclient import TestClient
 
 from gateway.app import create_app
 from gateway.config_file import CredentialUrl, Secret
-from twin.report_file import write_report
 from gateway.settings import Host, Server, Settings
 from gateway.store import institutions, schema, tokens
 from gateway.sync.importer import import_report
@@ -32,6 +31,7 @@ from tests.conftest import ENGINES, POSTGRES
 from twin.clock import RealClock
 from twin.generate import generate
 from twin.options import Options
+from twin.report_file import write_report
 
 T = TypeVar("T")
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

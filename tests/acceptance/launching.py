@@ -15,7 +15,6 @@ from starlette.routing import Route
 
 from gateway.app import create_app, now, roster_graph
 from gateway.config_file import CredentialUrl, Secret
-from twin.report_file import write_report
 from gateway.settings import Host, Institution, Lti11, Lti13, Server, Settings, UnmatchedLaunch
 from gateway.store import institutions, schema
 from gateway.sync.importer import import_report
@@ -26,6 +25,7 @@ from tests.twin.serving import listening, served
 from twin.app import create_twin
 from twin.cast import Cast
 from twin.options import Options
+from twin.report_file import write_report
 
 SMALL: dict[str, Any] = {"courses": 12, "users": 80, "big": 30, "min_open_seconds": 0.0}
 

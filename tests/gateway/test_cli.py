@@ -17,13 +17,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from gateway.cli import main
-from twin.report_file import write_report
 from gateway.store import institutions, registrations, tokens
 from gateway.uow import Database
 from resolvers.schema import print_sdl
 from twin.clock import FixedClock
 from twin.generate import generate
 from twin.options import Options
+from twin.report_file import write_report
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

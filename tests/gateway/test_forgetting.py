@@ -97,10 +97,7 @@ def _filled(table: str, name: str, field: Any) -> Any:
 
 
 async def everything(database: Database) -> dict[str, list[dict[str, Any]]]:
-    return {
-        table: await database.rows(f"select * from {table} order by id")
-        for table in MODELS
-    }
+    return {table: await database.rows(f"select * from {table} order by id") for table in MODELS}
 
 
 async def test_nothing_is_left_of_an_erased_person(school: School) -> None:
@@ -268,10 +265,7 @@ async def test_what_is_too_old_goes(school: School, table: str) -> None:
     gone = await clean(school.database, school.id, KEEP, now=NOW)
 
     assert {table: 1} == gone
-    assert [young] == [
-        row["id"]
-        for row in await school.database.rows(f"select id from {table}")
-    ]
+    assert [young] == [row["id"] for row in await school.database.rows(f"select id from {table}")]
 
 
 KEPT: dict[str, tuple[str, dict[str, Any]]] = {

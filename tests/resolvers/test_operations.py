@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import strawberry
 
-from gateway.errors import Unauthenticated
+from gateway.errors import PublicError, Unauthenticated
 from gateway.metrics import Metrics
 from gateway.viewer import Viewer
 from resolvers.documents import Operation, UseDocument
@@ -90,6 +90,7 @@ async def test_an_error_of_the_source_is_passed_on() -> None:
 class Context:
     source: Source
     operation: Operation | None = None
+    notices: tuple[PublicError, ...] = ()
 
     def extensions(self) -> dict[str, object]:
         return {}
