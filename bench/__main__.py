@@ -1,6 +1,6 @@
 """`make bench`: the benchmarks of docs/benchmarks.md, each table printed as it stands there.
 
-    python -m bench [reads] [planner] [--quick] [--write]
+    python -m bench [reads] [ingest] [planner] [--quick] [--write]
 
 Needs wrk for `reads`, and a PostgreSQL where databases may be made (`make bench` starts one).
 """
@@ -12,11 +12,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import planner, read_tables
+from bench import ingest, planner, read_tables
 from bench.page import put
 
 SUITES: dict[str, Callable[[Path, str, bool], str]] = {
     "reads": read_tables.run,
+    "ingest": ingest.run,
     "planner": planner.run,
 }
 

@@ -1,8 +1,12 @@
 """What the store knows already, as sorted numbers: a million rows are 24 MB here and would be 200 MB as objects."""
 
+import asyncio
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,12 +64,6 @@ def sorted_known(columns: Sequence[Numbers]) -> Known:
     return Known(keys=columns[0], values=tuple(columns[1:]))
 
 
-def compact(numbers: Numbers) -> Numbers:
-    """In half the room, while our ids are small."""
-    small = not len(numbers) or int(np.abs(numbers).max()) < 2**31
-    return numbers.astype(np.int32) if small else numbers
-
-
 def _reordered(column: Numbers, order: Numbers) -> Numbers:
     ordered = column[order]
     if not column.flags.writeable:
@@ -77,11 +75,11 @@ def _reordered(column: Numbers, order: Numbers) -> Numbers:
 async def numbers(database: Database, columns: Sequence[str], source: str) -> tuple[Numbers, ...]:
     """`select <columns> from <source>` as one array a column. Every column is an SQL expression that is never null.
 
-    `source` holds our own numbers only; its table's alias is `t`, which has an `id`.
+    `source` holds our own words and numbers only.
     """
     if database.dialect is Dialect.POSTGRES:
         return await finish(_copied(database, columns, source))
-    return await _paged(database, columns, source)
+    return await asyncio.to_thread(_read, database.url, columns, source)
 
 
 async def _copied(database: Database, columns: Sequence[str], source: str) -> tuple[Numbers, ...]:
@@ -114,30 +112,21 @@ async def _copied(database: Database, columns: Sequence[str], source: str) -> tu
     return tuple(column[:filled] for column in out)
 
 
-async def _paged(database: Database, columns: Sequence[str], source: str) -> tuple[Numbers, ...]:
-    """In pages by id: the process has one connection for everybody."""
-    (counted,) = await database.rows(f"select count(*) as n from {source}")
-    out = [np.empty(int(counted["n"]), dtype=np.int64) for _ in columns]
-    joined = " and " if " where " in source else " where "
-    query = f"select t.id, {', '.join(columns)} from {source}{joined}t.id > ? order by t.id limit {_PAGE}"
-    filled, last = 0, 0
-    while len(page := await finish(_fetch(database, query, last, len(columns) + 1))):
-        last = int(page[-1, 0])
-        if filled + len(page) > len(out[0]):  # more than were counted just now
-            out = [
-                np.concatenate([column, np.empty_like(column, shape=len(page))]) for column in out
-            ]
-        for i, column in enumerate(out):
-            column[filled : filled + len(page)] = page[:, i + 1]
-        filled += len(page)
-    return tuple(column[:filled] for column in out)
-
-
-async def _fetch(database: Database, query: str, last: int, width: int) -> npt.NDArray[np.int64]:
-    async with database.client.acquire_connection() as connection:
-        rows = await connection.execute_fetchall(query, [last])
-        flat = np.fromiter(chain.from_iterable(rows), dtype=np.int64)
-        return flat.reshape(-1, width)
+def _read(database_url: str, columns: Sequence[str], source: str) -> tuple[Numbers, ...]:
+    """By a connection of its own that only reads: the process's one is everybody's."""
+    path = Path(database_url.removeprefix("sqlite://").partition("?")[0]).absolute()
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+        connection.execute("begin")  # one state of the store for the count and the rows
+        (count,) = connection.execute(f"select count(*) from {source}").fetchone()
+        out = [np.empty(count, dtype=np.int64) for _ in columns]
+        cursor = connection.execute(f"select {', '.join(columns)} from {source}")
+        filled = 0
+        while rows := cursor.fetchmany(_PAGE):
+            flat = np.fromiter(chain.from_iterable(rows), dtype=np.int64)
+            for column, values in zip(out, flat.reshape(-1, len(columns)).T, strict=True):
+                column[filled : filled + len(rows)] = values
+            filled += len(rows)
+    return tuple(out)
 
 
 async def texts(database: Database, query: str, *values: object) -> tuple[pl.Series, Numbers]:

@@ -13,11 +13,14 @@ import polars as pl
 from gateway.merge import Reading, silence_of
 from gateway.store import absences, merging
 from gateway.store.absences import Absent
-from gateway.store.known import Flags, Numbers, contains, numbers
+from gateway.store.known import Numbers, contains, numbers
+from gateway.sync.job import Job
 from gateway.sync.report_columns import ReportKind, RosterFile
 from gateway.sync.summary import Counts
 from gateway.sync.writing import Writer, counts_of
 from gateway.uow import Transaction
+
+FEW = 5_000  # rows that are asked for one by one; beyond them it is quicker to look at all
 
 READINGS = {
     ReportKind.PROVISIONING: Reading.PROVISIONING,
@@ -35,20 +38,18 @@ class Spoken:
 
 @dataclass(kw_only=True)
 class _Review:
-    """Of the enrollments that a report of this kind shows: how many it speaks of, which of them it did not show."""
+    """`shown`: the enrollments that a report of everything would show. `others`: those of courses not spoken of."""
 
-    spoken_of: int = 0
+    courses: Numbers
+    shown: int = 0
     others: int = 0
     absent: list[Numbers] = field(default_factory=list)
-    courses: Numbers = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
-    def add(self, ids: Numbers, courses: Numbers, seen: Flags, spoken_courses: Numbers) -> None:
-        """`ids`: our ids, negative where the report need not show the row."""
-        shown = ids > 0
-        spoken = contains(spoken_courses, courses)
-        self.spoken_of += int((shown & spoken).sum())
-        self.others += int((shown & ~spoken).sum())
-        self.absent.append(ids[shown & spoken & ~seen])
+    def add(self, ids: Numbers, of_courses: Numbers) -> None:
+        """Enrollments that the report does not show: our ids, our course ids."""
+        spoken = contains(self.courses, of_courses)
+        self.others += int((~spoken).sum())
+        self.absent.append(ids[spoken])
 
 
 async def judge_absent(writer: Writer) -> Spoken:
@@ -62,9 +63,10 @@ async def judge_absent(writer: Writer) -> Spoken:
         RosterFile.ENROLLMENTS, *_notes(outcome.explained, "no longer shown, and that is explained")
     )
     job.note(RosterFile.ENROLLMENTS, *_notes(outcome.held, "held"))
-    if job.guard.holds(held, review.spoken_of):
+    spoken_of = review.shown - review.others
+    if job.guard.holds(held, spoken_of):
         job.notes.append(
-            f"{held:,} of {review.spoken_of:,} enrollments would go at once: more than the shrink guard allows."
+            f"{held:,} of {spoken_of:,} enrollments would go at once: more than the shrink guard allows."
             " Is the file whole, and of this institution?"
         )
     return Spoken(every_course=review.others == 0, courses=review.courses)
@@ -89,27 +91,40 @@ async def _spoken_of(writer: Writer) -> Numbers:
 
 
 async def _reviewed(writer: Writer) -> _Review:
-    job, courses = writer.job, await _spoken_of(writer)
-    review = _Review(courses=courses)
+    job = writer.job
+    review = _Review(courses=await _spoken_of(writer))
     told = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *writer.told_enrollments]))
-    checked = job.checked[RosterFile.ENROLLMENTS]
+    lookup = job.checked[RosterFile.ENROLLMENTS].lookup
     states = absences.SHOWN_STATES if job.by_canvas_id else absences.SHOWN_STATES_IN_SIS_EXPORT
     where = f"t.institution_id = {job.institution.id:d} and {absences.shown(states)}"
-    if checked.stored is not None:
-        _, ids, of_courses = checked.stored.values
-        review.add(ids, of_courses, checked.seen, courses)
+    if lookup is not None:
+        review.shown += lookup.shown
+        review.add(*await _places(job, lookup.absent(), where))
         where += " and t.canvas_id is null"
     ids, of_courses = await numbers(
         job.database, ("t.id", "t.course_id"), f"enrollment t where {where}"
     )
-    review.add(ids, of_courses, contains(told, ids), courses)
+    review.shown += len(ids)
+    unseen = ~contains(told, ids)
+    review.add(ids[unseen], of_courses[unseen])
     return review
+
+
+async def _places(job: Job, canvas_ids: Numbers, where: str) -> tuple[Numbers, Numbers]:
+    """Our ids and our course ids of these enrollments, as far as they are still to be shown."""
+    columns = ("t.canvas_id", "t.id", "t.course_id")
+    if len(canvas_ids) <= FEW:
+        listed = ", ".join(str(int(one)) for one in canvas_ids) or "null"
+        where += f" and t.canvas_id in ({listed})"
+    found, ids, courses = await numbers(job.database, columns, f"enrollment t where {where}")
+    wanted = contains(canvas_ids, found)
+    return ids[wanted], courses[wanted]
 
 
 async def _judge(writer: Writer, ids: Numbers) -> Absent:
     job, total = writer.job, Absent()
     reading = READINGS[job.kind]
-    with_logins = await _people_with_logins(writer)
+    with_logins = await _people_with_logins(writer) if len(ids) else None
 
     def logins_gone(person: int) -> bool:
         return with_logins is not None and not contains(with_logins, np.array([person])).any()

@@ -10,7 +10,8 @@ from gateway.store.known import Known, numbers, sorted_known
 from gateway.sync import logins, references
 from gateway.sync.enrollments import check_enrollments
 from gateway.sync.job import Checked, Job
-from gateway.sync.reading import Once, hashes_of, rows_in, same_as_stored
+from gateway.sync.lookup import Once
+from gateway.sync.reading import hashes_of, rows_in, same_as_stored
 from gateway.sync.report_columns import RosterFile
 from gateway.sync.report_files import ReportFile
 from gateway.sync.row_hash import Hashes, text_hashes

@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 
 from gateway.store.institutions import Institution
-from gateway.store.known import Flags, Known, Numbers
+from gateway.store.known import Numbers
 from gateway.store.merging import Telling
+from gateway.sync.lookup import Lookup
 from gateway.sync.report_columns import ReportKind, RosterFile
 from gateway.sync.report_files import Limits, Report
 from gateway.sync.row_hash import Hashes
@@ -59,7 +60,7 @@ class Checked:
 
     `unchanged`: rows that the store has as they are. `repeated`: lines of rows that stand there twice. `withheld`: lines
     of rows that would delete more at once than the shrink guard allows.
-    `courses`: Canvas or hashed SIS ids of the courses that the rows name. `stored`, `seen`: the store's rows by key,
+    `courses`: Canvas or hashed SIS ids of the courses that the rows name. `lookup`: the store's enrollments by Canvas id,
     and which of them the file shows.
     """
 
@@ -71,8 +72,7 @@ class Checked:
     people: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     changed_people: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     contested: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    stored: Known | None = None
-    seen: Flags = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    lookup: Lookup | None = None
 
 
 @dataclass(kw_only=True)

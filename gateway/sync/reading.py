@@ -1,8 +1,7 @@
-"""The first pass over any one file: its rows, their hashes, what stands there twice, what the store has just so."""
+"""The first pass over any one file: its rows, their hashes, what the store has just so."""
 
 from collections.abc import Iterator, Mapping
 
-import numpy as np
 import polars as pl
 
 from gateway.store.known import Flags, Known
@@ -47,26 +46,3 @@ def same_as_stored(stored: Known, keys: Hashes, hashes: Hashes) -> Flags:
         return found
     same: Flags = found & (stored.values[0][places] == hashes)
     return same
-
-
-class Once:
-    """Keys and lines of a whole file, to find what stands there twice. A key of 0 is none."""
-
-    def __init__(self) -> None:
-        self._keys: list[Hashes] = []
-        self._lines: list[Hashes] = []
-
-    def add(self, keys: Hashes, lines: pl.Series) -> None:
-        self._keys.append(keys)
-        self._lines.append(lines.to_numpy())
-
-    def repeated(self) -> Hashes:
-        """The lines of all rows but the first of each key, sorted."""
-        if not self._keys:
-            return np.empty(0, dtype=np.int64)
-        keys = np.concatenate(self._keys)
-        if len(keys) < 2 or (keys[1:] > keys[:-1]).all():
-            return np.empty(0, dtype=np.int64)
-        again = keys != 0
-        again[np.unique(keys, return_index=True)[1]] = False
-        return np.sort(np.concatenate(self._lines)[again])
