@@ -194,7 +194,7 @@ def _greet(port: int, file: Path, token: str, twin: _Twin) -> None:
     here = f"http://127.0.0.1:{port}"
     print(
         f"\nGraphiQL       {here}/graphql   (its token is filled in)"
-        f"\nconsole        {here}/console   (after a launch)"
+        f"\nconsole        {here}/console   (after a launch, or with the token)"
         f"\nlaunch page    {twin.launches}   (launch as anybody of the school)"
         f"\ntoken          {token}"
         f"\nconfiguration  {file}"

@@ -8,8 +8,9 @@ from gateway.errors import BadRequest
 from gateway.store import registrations, tokens
 from gateway.viewer import Scope
 
-_RUNS = """
-query ConsoleRuns {
+_CONNECTIONS = """
+query ConsoleConnections {
+  sources { source available reason quotaRemaining lastSuccessAt lastErrorAt lastError }
   syncRuns(first: 25) { nodes {
     id source label state startedAt endedAt created updated removed setAside held message
   } }
@@ -21,7 +22,7 @@ query ConsoleRuns {
 
 
 async def overview(console: Console, who: Visitor) -> Response:
-    answer = await console.ask(who.viewer, _RUNS, {})
+    answer = await console.ask(who.viewer, _CONNECTIONS, {})
     data = answer.data or {}
     institution_id = who.viewer.institution_id
     return page(
@@ -32,6 +33,7 @@ async def overview(console: Console, who: Visitor) -> Response:
         configured=console.settings.institution(who.viewer.institution_slug),
         registered=await registrations.of_institution(console.database, institution_id),
         deployments=await registrations.deployments(console.database, institution_id),
+        sources=data.get("sources") or [],
         runs=(data.get("syncRuns") or {"nodes": []})["nodes"],
         held=(data.get("held") or {"nodes": []})["nodes"],
         refusals=answer.refusals,

@@ -180,7 +180,14 @@ async def _import(url: str, report: Path) -> str:
         )
 
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+# Frames of several sites share a process here: Playwright now and then loses sight of one that moves.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-site-isolation-trials",
+    "--disable-features=IsolateOrigins,site-per-process",
+]
 Open = Callable[[dict[str, Any]], BrowserContext]
 
 

@@ -89,7 +89,7 @@ def test_the_schools_administrator_makes_a_token(
     role: Literal["button", "link"] = "button" if preferences is NONE_FOR_THE_TOOL else "link"
     with launched(world, open_browser(preferences), "admin", "root", 1) as (_, frame):
         frame.locator("nav").get_by_role(role, name="Connections").click()
-        expect(frame.locator("#sources")).to_contain_text(world.twin_url)
+        expect(frame.locator("#configured")).to_contain_text(world.twin_url)
         frame.locator("nav").get_by_role(role, name="Identity desk").click()
         expect(frame.locator("main")).to_contain_text("Nothing waits here.")
         frame.locator("nav").get_by_role(role, name="Tokens").click()

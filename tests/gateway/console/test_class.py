@@ -160,6 +160,16 @@ async def test_nobody_sees_nothing(browser: TestClient, what: str) -> None:
     assert "A service token with the scope admin" in text_of(answer)
 
 
+async def test_who_acts_as_somebody_is_told_so(
+    school: School, browser: TestClient, botany: int, teacher: int
+) -> None:
+    cookie, _ = await launched(school, teacher, botany, real_user="99")
+
+    said = text_of(browser.get("/console", headers=cookied(cookie)))
+
+    assert "You act as somebody else: Canvas user 99" in said
+
+
 async def test_a_course_of_another_school_is_not_there(
     school: School, browser: TestClient, botany: int, teacher: int
 ) -> None:

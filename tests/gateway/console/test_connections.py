@@ -82,12 +82,17 @@ async def test_who_is_launched_from_the_root_account_as_its_administrator_is_an_
 async def test_what_is_connected_and_what_was_synced_stands_there(
     school: School, browser: TestClient
 ) -> None:
+    await school.covered("enrollment", ended_at=NOW - timedelta(hours=2))
     await school.add("sync_run", label="monday.zip", created=7, message="three lines set aside")
     await school.add("sync_run", state=SyncRunState.HELD.value, held=61, message="61 would leave")
     signed_in(browser, await operator_token(school))
 
     said = text_of(browser.get("/console/connections"))
 
+    assert (
+        "the school's provisioning report It is not connected: what it told was sent in. 2 hours ago"
+        in said
+    )
     assert "https://canvas.example.edu" in said
     assert f"{platform.ISSUER}, client {platform.CLIENT_ID}" in said
     assert "monday.zip SUCCEEDED 7" in said
