@@ -1,6 +1,7 @@
 """The picture of docs/planner.png: throttle units over the day, drawn as SVG and photographed by the tests' browser."""
 
 import math
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ def draw(
     path: Path, results: Sequence[Result], bounds: Mapping[str, float], *, begins: datetime
 ) -> None:
     with sync_playwright() as play:
-        browser = play.chromium.launch()
+        browser = play.chromium.launch(executable_path=shutil.which("chromium"))
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         page.set_content(f"<body style='margin:0'>{svg(results, bounds, begins)}</body>")
         page.screenshot(path=str(path))
