@@ -31,9 +31,10 @@ from strawberry.types.arguments import convert_arguments
 from gateway.errors import PublicError
 from gateway.logs import outline
 from gateway.readpath.forms import Member, Object
+from gateway.readpath.lookups import By
 from gateway.readpath.registry import Row
 from gateway.readpath.writers import Unfit, Waiting
-from resolvers import lists
+from resolvers import lists, nodes
 from resolvers.compiling import (
     Listing,
     NotPlanned,
@@ -122,6 +123,11 @@ class _Info(NamedTuple):
     variable_values: Mapping[str, Any]
     context: Context
 
+    @property
+    def _raw_info(self) -> "_Info":
+        """Strawberry's own name for this, where it stands around it."""
+        return self
+
 
 class _Run:
     """One plan, run for one caller."""
@@ -159,15 +165,19 @@ class _Run:
             await self._list(resolved, resolved.listing, rows)
             return
         arguments = self._arguments(resolved)
-        info = _Info(
+        info: Any = _Info(
             resolved.nodes[0].name.value,
             resolved.nodes,
             self._plan.fragments,
             self._given.coerced,
             self._context,
         )
-        resolve: Any = resolved.field.resolve
-        found = await _values([resolve(row, info, **arguments) for row, _ in rows])
+        if resolved.lookup is not None:
+            ((form, value),) = arguments["by"].items()
+            found = [await nodes.find(info, By(resolved.lookup, form, str(value)))]
+        else:
+            resolve: Any = resolved.field.resolve
+            found = await _values([resolve(row, info, **arguments) for row, _ in rows])
         writer, waiting = resolved.writer, resolved.writer.none_waiting()
         for (_, written), value in zip(rows, found, strict=True):
             written[member.key] = writer.write(value, waiting)

@@ -48,6 +48,7 @@ from gateway.readpath.registry import TABLES
 from gateway.readpath.writers import RecordWriter, ValueWriter
 from resolvers import lists
 from resolvers.lists import LISTS, ListField, Selected
+from resolvers.queries import LOOKUPS
 from resolvers.selection import Selection
 
 _MOST_MEMBERS = 2_000  # of a plan: whoever asks for more does not wait for its making
@@ -72,7 +73,8 @@ class Listing:
 class Resolved:
     """A field with a resolver of its own. `arguments` None: they hold variables.
 
-    `writer` writes what it returns; where it is a `listing`, what stands around the rows.
+    `writer` writes what it returns; where it is a `listing`, what stands around the rows. `lookup`: the type of the row
+    that it finds by one of its ids.
     """
 
     key: str
@@ -82,6 +84,7 @@ class Resolved:
     arguments: dict[str, Any] | None
     writer: ValueWriter
     listing: Listing | None = None
+    lookup: str | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -181,13 +184,14 @@ class Planner:
             arguments=None if variable else get_argument_values(field, nodes[0]),
             writer=ValueWriter(around),
             listing=listing,
+            lookup=LOOKUPS.get(_resolver_of(field)),
         )
 
     def _listing(
         self, field: GraphQLField, nodes: list[FieldNode], value: Value
     ) -> tuple[Listing | None, Value]:
         """How the field's rows are read at once, if they can be, and the form of the rest."""
-        listed = LISTS.get(definition_of(field).base_resolver.wrapped_func)
+        listed = LISTS.get(_resolver_of(field))
         if listed is None or not isinstance(value.form, Object):
             return None, value
         around, rows = _without_rows(value.form)
@@ -207,6 +211,10 @@ class Planner:
 def definition_of(field: GraphQLField) -> Any:
     """Strawberry's own description of a field with a resolver."""
     return field.extensions["strawberry-definition"]
+
+
+def _resolver_of(field: GraphQLField) -> Any:
+    return definition_of(field).base_resolver.wrapped_func
 
 
 def _without_rows(connection: Object) -> tuple[Object, list[Object]]:

@@ -1,6 +1,5 @@
 """What every resolver of one operation is handed."""
 
-import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -134,16 +133,17 @@ class Context:
         if reads is None:
             return ()
 
-        async def batch(asked: Sequence[tuple[Need, bool]]) -> Sequence[Outcome]:
-            level = list(dict.fromkeys(need for need, _ in asked))
+        async def batch(
+            asked: Sequence[tuple[tuple[Need, ...], bool]],
+        ) -> Sequence[Sequence[Outcome]]:
+            level = list(dict.fromkeys(need for own, _ in asked for need in own))
             everybody = self.explains or any(explained for _, explained in asked)
             outcomes = await reads.ensure(level, self.asking(), explained=everybody)
             self._outcomes += outcomes
             found = dict(zip(level, outcomes, strict=True))
-            return [found[need] for need, _ in asked]
+            return [[found[need] for need in own] for own, _ in asked]
 
-        loads = (self.load("needs", (need, explained), batch) for need in needs)
-        return await asyncio.gather(*loads)
+        return await self.load("needs", (tuple(needs), explained), batch)
 
     def extensions(self) -> dict[str, object]:
         return {"plan": [plans.as_json(one) for one in self._outcomes]} if self.explains else {}

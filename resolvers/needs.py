@@ -93,11 +93,11 @@ async def met(
     if listing.window.cursor is not None:
         wanted = Wanted(max_age=wanted.max_age, allow_stale=True, sources=_OWN_EVERYTHING)
     subject = SUBJECTS.get(question.subject)
-    if subject is None:
+    if subject is None or context.reads is None:
         return ()
+    states = listing.filter.meant
     needs = [
-        need_of(context, subject, place, wanted, groups=groups, states=listing.filter.meant)
-        for place in places
+        need_of(context, subject, place, wanted, groups=groups, states=states) for place in places
     ]
     return await context.ensure(needs, explained=_explained(question.parts))
 

@@ -94,6 +94,15 @@ async def _enrollment(info: Info, by: Annotated[inputs.EnrollmentBy, _BY]) -> An
     return await nodes.find(info, inputs.given(by))
 
 
+# By resolver: the type of what it finds `by` one of its ids, which a compiled read asks for without Strawberry's inputs.
+LOOKUPS: dict[Any, str] = {
+    _course: "Course",
+    _section: "Section",
+    _user: "User",
+    _enrollment: "Enrollment",
+}
+
+
 async def _sync_run(info: Info, id: NodeID) -> Any:  # noqa: A002  the graph's name
     return await nodes.find(info, By("SyncRun", "id", id))
 

@@ -77,6 +77,8 @@ async def connections_of(
     level, parts = question.level, question.parts
     listing = level.listing
     found = await level.pages(connections, reader, ids)
+    if not parts.covers:
+        return [_page(question, _Cursors(listing, found[row_id])) for row_id in ids]
     tallied: dict[int, list[Tally]] = {}
     covered: list[list[Cover]] = [[] for _ in parents]
     if parts.tallies:
@@ -89,9 +91,10 @@ async def connections_of(
         and listing.parent in _OF_MEMBERSHIPS
     ):
         unlisted = await members.only_members(connections, reader, listing.parent, ids)
-    if parts.covers and question.subject in ledger.SUBJECTS:
+    if question.subject in ledger.SUBJECTS:
         covered = await ledger.covers(connections, reader, question.subject, parents)
     path = ("user",) if question.subject == "Member" else ()
+    states = listing.filter.meant
     return [
         _connection(
             reader,
@@ -100,7 +103,7 @@ async def connections_of(
             Evidence(
                 covers=covers,
                 tallies=tallied.get(parent[0][1], ()),
-                states=listing.filter.meant,
+                states=states,
                 hidden=listing.shape.hidden(reader.rights, _course(parent), path),
                 only_members=unlisted.get(parent[0][1], 0),
                 limit=limit_of(reader, question, parent),
@@ -114,20 +117,32 @@ def _connection(reader: Reader, question: Question, page: Page, evidence: Eviden
     parts = question.parts
     stands = provenance.standing(evidence, question.wanted)
     known = stands.completeness is not Completeness.UNKNOWN
+    told = None
+    if parts.provenance:
+        told = provenance.tell(
+            evidence, question.wanted, now=reader.now, change_cursor=question.change_cursor
+        )
     cursors = _Cursors(question.level.listing, page, stands.as_of, reader.rights.pseudonyms)
+    return _page(question, cursors) | {
+        "totalCount": sum(tally.rows for tally in evidence.tallies) if known else None,
+        "provenance": told,
+    }
+
+
+def _page(question: Question, cursors: "_Cursors") -> Row:
+    """A connection of which no more was asked for than its rows and where they stand."""
+    parts = question.parts
     return {
-        "nodes": page.rows,
+        "nodes": cursors.page.rows,
         "edges": cursors.edges(with_cursor=parts.cursors) if parts.edges else (),
         "pageInfo": cursors.page_info(with_cursor=parts.cursors),
-        "totalCount": sum(tally.rows for tally in evidence.tallies) if known else None,
-        "provenance": provenance.tell(
-            evidence, question.wanted, now=reader.now, change_cursor=question.change_cursor
-        ),
     }
 
 
 def limit_of(reader: Reader, question: Question, parent: Parent) -> Limit | None:
     """Why the list of this parent may lack rows that the reader may not see."""
+    if reader.rights.sight is None:
+        return None
     return reader.limit(question.subject, _course(parent), question.level.listing.filter.meant)
 
 
@@ -140,28 +155,32 @@ class _Cursors:
     """The cursors of one page; all of a listing's pages carry the first page's `asOf`."""
 
     def __init__(
-        self, listing: Listing, page: Page, as_of: Any, pseudonyms: Pseudonyms | None
+        self,
+        listing: Listing,
+        page: Page,
+        as_of: Any = None,
+        pseudonyms: Pseudonyms | None = None,
     ) -> None:
-        self._listing, self._page, self._pseudonyms = listing, page, pseudonyms
+        self._listing, self.page, self._pseudonyms = listing, page, pseudonyms
         begun = listing.window.cursor
         self._as_of = begun.as_of if begun else as_of and as_of.isoformat()
 
     def edges(self, *, with_cursor: bool) -> list[Row]:
         return [
             {"node": row, "cursor": self._at(index) if with_cursor else None}
-            for index, row in enumerate(self._page.rows)
+            for index, row in enumerate(self.page.rows)
         ]
 
     def page_info(self, *, with_cursor: bool) -> Row:
-        window, some = self._listing.window, with_cursor and bool(self._page.rows)
+        window, some = self._listing.window, with_cursor and bool(self.page.rows)
         beyond = window.cursor is not None
         return {
-            "hasNextPage": beyond if window.backwards else self._page.more,
-            "hasPreviousPage": self._page.more if window.backwards else beyond,
+            "hasNextPage": beyond if window.backwards else self.page.more,
+            "hasPreviousPage": self.page.more if window.backwards else beyond,
             "startCursor": self._at(0) if some else None,
             "endCursor": self._at(-1) if some else None,
         }
 
     def _at(self, index: int) -> str:
-        cursor = self._page.cursor(index, self._listing.key, self._as_of)
+        cursor = self.page.cursor(index, self._listing.key, self._as_of)
         return cursor.text(self._pseudonyms)

@@ -17,8 +17,8 @@ async def identities(
     sql = (
         "select coalesce(p.merged_into_id, p.id), i.kind, i.scope, i.value, i.source, i.context_course_id, i.first_seen_at,"
         " i.last_seen_at, i.ended_at from identity i join person p on p.id = i.person_id and p.institution_id = $1"
-        f" where i.institution_id = $1 and ({statement.any_of('i.person_id', people, 'bigint')}"
-        f" or i.person_id in ({_merged_into(statement, people)})) and ({seen})"
+        f" where i.institution_id = $1 and i.person_id in (select m.id from person m where m.institution_id = $1"
+        f" and {statement.any_of('m.id', people, 'bigint')} union all {_merged_into(statement, people)}) and ({seen})"
         " order by 1, case when i.ended_at is null then 0 else 1 end, i.kind, i.id"
     )
     found: dict[int, list[Row]] = {person: [] for person in people}

@@ -6,6 +6,8 @@ client alone (`gateway.pseudonyms`), and may not send the other form.
 
 import binascii
 from base64 import b64decode, b64encode
+from binascii import b2a_base64
+from collections.abc import Callable
 
 from gateway.errors import BadRequest
 from gateway.pseudonyms import TYPES, Pseudonyms
@@ -16,6 +18,14 @@ _HOW = "Take it from the `id` of a node as this graph gave it, or use canvasId o
 def encode(type_name: str, row_id: int, pseudonyms: Pseudonyms | None = None) -> str:
     word = pseudonyms.of(type_name, row_id) if pseudonyms and type_name in TYPES else row_id
     return b64encode(f"{type_name}:{word}".encode()).decode()
+
+
+def encoder(type_name: str, pseudonyms: Pseudonyms | None) -> Callable[[int], str]:
+    """`encode` for many rows of one type."""
+    if pseudonyms and type_name in TYPES:
+        return lambda row_id: encode(type_name, row_id, pseudonyms)
+    form = f"{type_name}:%d".encode()
+    return lambda row_id: b2a_base64(form % row_id, newline=False).decode()
 
 
 def decode(node_id: str, pseudonyms: Pseudonyms | None = None) -> tuple[str, int]:

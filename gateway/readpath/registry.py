@@ -6,6 +6,7 @@ A template names a row's table by `{t}` and a linked row by its path, as in `{us
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from gateway.identity import proposed
@@ -82,11 +83,26 @@ def camel(column: str) -> str:
     return head + "".join(word.title() for word in tail)
 
 
-def _ids(type_name: str) -> dict[str, Field]:
-    def node_id(reader: Reader, row_id: int) -> str:
-        return reader.node_id(type_name, row_id)
+@dataclass(frozen=True, slots=True)
+class _NodeId:
+    type_name: str
 
-    return {"id": Field(("{t}.id",), node_id), "canvasId": Field(("{t}.canvas_id",), _canvas_id)}
+    def __call__(self, reader: Reader, row_id: int) -> str:
+        return reader.node_id(self.type_name, row_id)
+
+
+def made_for(reader: Reader, make: Callable[..., Any]) -> Callable[..., Any]:
+    """What makes a field for one reader: every row has an id, so much of making it is done once."""
+    if isinstance(make, _NodeId):
+        return node_ids.encoder(make.type_name, reader.rights.pseudonyms)
+    return partial(make, reader)
+
+
+def _ids(type_name: str) -> dict[str, Field]:
+    return {
+        "id": Field(("{t}.id",), _NodeId(type_name)),
+        "canvasId": Field(("{t}.canvas_id",), _canvas_id),
+    }
 
 
 def _canvas_id(reader: Reader, value: int | None) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from gateway.readpath import visible
 from gateway.readpath.connections import Record
-from gateway.readpath.registry import Reader, Row, Table
+from gateway.readpath.registry import Reader, Row, Table, made_for
 from gateway.readpath.sql import From, below
 from gateway.sight import Sight
 from gateway.viewer import Rights
@@ -144,7 +144,9 @@ def as_rows(placed: Placed, reader: Reader) -> Decode:
 def _row_of(placed: Placed, reader: Reader) -> Callable[[Record], Row]:
     fields, shown = placed.fields, [one for one in placed.fields if one.places]
     plain = [*placed.keys, *((one.name, one.places[0]) for one in shown if one.make is None)]
-    made = [(one.name, one.make, one.places) for one in shown if one.make is not None]
+    made = [
+        (one.name, made_for(reader, one.make), one.places) for one in shown if one.make is not None
+    ]
     blank = dict.fromkeys(one.name for one in fields if not one.places)
     veiled = [(one.name, one.veil) for one in shown if one.veil is not None]
     links = [(link.name, link.id, _row_of(link.row, reader)) for link in placed.links]
@@ -154,7 +156,7 @@ def _row_of(placed: Placed, reader: Reader) -> Callable[[Record], Row]:
         if blank:
             row |= blank
         for name, make, places in made:
-            row[name] = make(reader, *[record[place] for place in places])
+            row[name] = make(*[record[place] for place in places])
         for name, place in veiled:
             if not record[place]:
                 row[name] = None

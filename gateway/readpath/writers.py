@@ -6,7 +6,6 @@ resolvers then answer in their stead, and say what is wrong as GraphQL says it.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -23,13 +22,15 @@ from gateway.readpath.forms import (
     Words,
     Written,
 )
-from gateway.readpath.registry import Reader
+from gateway.readpath.registry import Reader, made_for
 from gateway.readpath.shapes import Decode, Placed
 
 # For each object with members that are resolved on their own: its rows, and what was written of each.
 Waiting = list[list[tuple[Any, dict[str, Any]]]]
 
 _KEPT_LAYOUTS = 16
+
+_Layout = tuple[Placed, int]  # where a row's parts stand, and how wide its record is
 
 
 class Unfit(Exception):
@@ -58,26 +59,34 @@ class RecordWriter:
 
     def __init__(self, form: Object) -> None:
         self._form = form
-        self._layouts: dict[tuple[Placed, int], tuple[Any, list[Callable[..., Any]]]] = {}
+        self._layouts: dict[_Layout, tuple[Any, list[Callable[..., Any]]]] = {}
         self.waiting = _waiting_of(form)
 
     def none_waiting(self) -> Waiting:
         return [[] for _ in self.waiting]
 
     def decode(self, waiting: Waiting, placed: Placed, reader: Reader) -> Decode:
+        bound: list[
+            Any
+        ] = []  # what is the same for all pages of a statement: the function, and what it calls
+
         def decode(records: Sequence[Record]) -> list[Any]:
             if not records:
                 return []
-            layout = (placed, len(records[0]))
-            if layout not in self._layouts:
-                if len(self._layouts) >= _KEPT_LAYOUTS:
-                    self._layouts.clear()
-                self._layouts[layout] = self._compiled(*layout)
-            write, makes = self._layouts[layout]
-            rows: list[Any] = write(records, waiting, *(partial(make, reader) for make in makes))
+            if not bound:
+                write, makes = self._function(placed, len(records[0]))
+                bound.extend((write, *(made_for(reader, make) for make in makes)))
+            rows: list[Any] = bound[0](records, waiting, *bound[1:])
             return rows
 
         return decode
+
+    def _function(self, *layout: *_Layout) -> tuple[Any, list[Callable[..., Any]]]:
+        if layout not in self._layouts:
+            if len(self._layouts) >= _KEPT_LAYOUTS:
+                self._layouts.clear()
+            self._layouts[layout] = self._compiled(*layout)
+        return self._layouts[layout]
 
     def _compiled(self, placed: Placed, width: int) -> tuple[Any, list[Callable[..., Any]]]:
         source = _RecordSource()

@@ -141,12 +141,12 @@ def _ran(connection: sqlite3.Connection, sql: str, *values: object) -> sqlite3.C
 
 
 _COLUMNS = (
-    *("institution_id", "at", "credential", "credential_id", "person_id", "real_user"),
+    *("at", "credential", "credential_id", "person_id", "real_user"),
     *("subject_kind", "subject_id", "people", "shown", "request_id"),
 )
 _INSERT = (
-    f"insert into access_record ({', '.join(_COLUMNS)})"
-    f" values ({', '.join(f'${place}' for place in range(1, len(_COLUMNS) + 1))})"
+    f"insert into access_record (institution_id, {', '.join(_COLUMNS)})"
+    f" values ({', '.join(f'${place}' for place in range(1, len(_COLUMNS) + 2))})"
 )
 _PURGE = "delete from access_record where institution_id = $1 and at < $2"
 _FORGET = (
@@ -181,7 +181,7 @@ def _select(institution_id: int, wanted: Wanted) -> tuple[str, list[object]]:
     if wanted.before is not None:
         where.append(f"id < {bind(wanted.before)}")
     sql = (
-        f"select id, {', '.join(_COLUMNS)} from access_record where {' and '.join(where)}"
+        f"select id, institution_id, {', '.join(_COLUMNS)} from access_record where {' and '.join(where)}"
         f" order by id desc limit {bind(wanted.limit)}"
     )
     return sql, values
@@ -189,7 +189,7 @@ def _select(institution_id: int, wanted: Wanted) -> tuple[str, list[object]]:
 
 def _values(one: Access) -> list[object]:
     said = {**vars(one), "shown": " ".join(one.shown)}
-    return [said[column] for column in _COLUMNS]
+    return [said["institution_id"], *(said[column] for column in _COLUMNS)]
 
 
 def _access(row: dict[str, Any]) -> Access:

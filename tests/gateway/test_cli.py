@@ -148,6 +148,8 @@ def test_only_what_is_built_is_offered(roster: Roster) -> None:
         "import",
         "token",
         "deployment",
+        "erase",
+        "clean",
         "migrate",
         "schema",
         "demo",
