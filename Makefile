@@ -14,10 +14,10 @@ run: .venv/run-ready graphiql   ## Start the demo: a school, the gateway and Gra
 	$(BIN)/roster demo --port $(PORT) --twin-port $(TWIN_PORT)
 
 test: .venv/dev-ready node-ready   ## The whole suite, with samples of the long proofs and the servers it needs
-	$(BIN)/python scripts/with_services.py $(REQUIRE) -- $(BIN)/pytest $(ARGS)
+	$(BIN)/python scripts/with_services.py $(REQUIRE) -- $(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 prove: .venv/dev-ready node-ready   ## The suite with the long proofs run whole
-	$(BIN)/python scripts/with_services.py $(REQUIRE) -- $(BIN)/pytest --prove $(ARGS)
+	$(BIN)/python scripts/with_services.py $(REQUIRE) -- $(BIN)/pytest -n 2 --dist loadfile --prove $(ARGS)
 
 bench: .venv/dev-ready   ## The benchmarks of docs/benchmarks.md
 	$(BIN)/python scripts/with_services.py --durable -- $(BIN)/python -m bench $(ARGS)

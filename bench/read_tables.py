@@ -75,8 +75,8 @@ def _on(engine: str, url: str, folder: Path, report: Path, *, quick: bool) -> st
             folder,
             canvas_id=canvas_id,
             row_id=row_id,
-            rounds=1 if quick else 3,
-            seconds=2 if quick else 6,
+            rounds=1 if quick else 2,
+            seconds=2 if quick else 4,
             connections=16,
         )
         return reads.table(engine, running, runs)

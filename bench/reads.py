@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.queries import QUESTIONS, Question
 from bench.servers import Server, drain, peak_memory
 
-SLOW = {"plain": 12}  # seconds a run of q2 needs to finish a request at all
+SLOW = {"plain": 8}  # seconds a run of q2 needs to finish a request at all
 
 
 @dataclass(frozen=True, kw_only=True)
