@@ -116,17 +116,18 @@ def _read(database_url: str, columns: Sequence[str], source: str) -> tuple[Numbe
     """By a connection of its own that only reads: the process's one is everybody's."""
     path = Path(database_url.removeprefix("sqlite://").partition("?")[0]).absolute()
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
-        connection.execute("begin")  # one state of the store for the count and the rows
         (count,) = connection.execute(f"select count(*) from {source}").fetchone()
         out = [np.empty(count, dtype=np.int64) for _ in columns]
         cursor = connection.execute(f"select {', '.join(columns)} from {source}")
         filled = 0
         while rows := cursor.fetchmany(_PAGE):
             flat = np.fromiter(chain.from_iterable(rows), dtype=np.int64)
-            for column, values in zip(out, flat.reshape(-1, len(columns)).T, strict=True):
-                column[filled : filled + len(rows)] = values
+            for i, values in enumerate(flat.reshape(-1, len(columns)).T):
+                if filled + len(rows) > len(out[i]):  # more than were counted just now
+                    out[i] = np.concatenate([out[i], np.empty_like(out[i], shape=len(rows))])
+                out[i][filled : filled + len(rows)] = values
             filled += len(rows)
-    return tuple(out)
+    return tuple(column[:filled] for column in out)
 
 
 async def texts(database: Database, query: str, *values: object) -> tuple[pl.Series, Numbers]:
