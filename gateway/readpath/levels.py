@@ -168,7 +168,8 @@ def _many_parents(
         source = f"{parent_table} cross join lateral ({page}) {rows.alias}{rows.joins}"
     else:
         page = f"select {inner.alias}.id from {inner} where {where} order by {inner_clause} limit {limit}"
-        own = f"{rows.alias}.institution_id = $1 and {rows.alias}.id in ({page})"
+        # the plus keeps SQLite from the institution's whole index where it does not know the table's size
+        own = f"+{rows.alias}.institution_id = $1 and {rows.alias}.id in ({page})"
         source = f"{parent_table} join {rows.table.name} {rows.alias} on {own}{rows.joins}"
     sql = f"select {columns} from {source} order by {parent}, {clause}"
     return sql, chosen, place

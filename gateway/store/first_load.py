@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from gateway.store import bulk
+from gateway.store import bulk, statistics
 from gateway.uow import Database, Dialect, Transaction
 
 
@@ -46,9 +46,9 @@ async def fill(
             total += frame.height
             loaded(frame.height)
     await _ids_are_taken(tx, table)
-    await tx.run(
-        f"analyze {table}"
-    )  # statistics of the empty table would mislead every plan from here on
+    await statistics.analyze(
+        tx, table
+    )  # those of the empty table would mislead every plan from here on
     return total
 
 

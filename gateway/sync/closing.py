@@ -18,6 +18,7 @@ _GROUPS = {
     RosterFile.USERS: frozenset({FieldGroup.NAME, FieldGroup.LOGIN, FieldGroup.CONTACT}),
     RosterFile.ENROLLMENTS: frozenset({FieldGroup.STANDING}),
 }
+_MUCH = 0.1
 
 
 def read_counts(checked: Checked) -> Counts:
@@ -73,6 +74,16 @@ async def fail(job: Job, state: SyncRunState, why: str) -> None:
             now=job.clock(),
         )
     )
+
+
+def much_written(job: Job) -> list[str]:
+    """Tables of which the run wrote so large a share that what the database believes of their sizes is out of date."""
+    written = {
+        TABLES[which]
+        for which, file in job.summaries.items()
+        if which in TABLES and file.counts.written > file.counts.rows * _MUCH
+    }
+    return sorted(written | ({"identity"} if "person" in written else set()))
 
 
 def _summary(job: Job) -> Summary:

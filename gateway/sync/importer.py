@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import xxhash
 
-from gateway.store import ledger, runs
+from gateway.store import ledger, runs, statistics
 from gateway.store.institutions import Institution
 from gateway.sync import closing, writing
 from gateway.sync.absent import Spoken, judge_absent
@@ -118,7 +118,9 @@ async def _run(job: Job, fingerprint: str) -> Summary:
         )
     )
     try:
-        return await closing.close(job, await _write(job))
+        spoken = await _write(job)
+        await statistics.refresh(job.database, closing.much_written(job))
+        return await closing.close(job, spoken)
     except asyncio.CancelledError:
         await closing.fail(job, SyncRunState.CANCELLED, "cancelled")
         raise

@@ -18,6 +18,10 @@ class Counts:
     set_aside: int = 0
     held: int = 0
 
+    @property
+    def written(self) -> int:
+        return self.created + self.updated + self.removed
+
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(**{name: value + getattr(other, name) for name, value in vars(self).items()})
 

@@ -154,7 +154,8 @@ async def test_a_killed_import_is_taken_up_where_it_stopped(
     assert transactions > 6
 
     for point in points:
-        when = "committed" if point % 2 else "uncommitted"
+        # after the closing marker is committed there is nothing left to take up
+        when = "committed" if point % 2 and point < transactions else "uncommitted"
         url = await copies(f"{load}_{point}")
 
         assert -signal.SIGKILL == await _killed(url, path, as_of, point, when)
