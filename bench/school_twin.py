@@ -216,8 +216,8 @@ def _connected(made: "_Made") -> SchoolTwin:
     canvas = Canvas(http=made.http, base_url=URL, buckets=buckets)
     credentials = AdminsToken(made.app.state.cast.tokens["admin"])
     registration = Registration(f"{URL}/login/oauth2/token")
-    tokens = ServiceTokens(http=made.http, sign=made.sign, clock=clock.now)
     prices, institution_id = PriceBook(), made.institution.id
+    tokens = ServiceTokens(http=made.http, sign=made.sign, prices=prices, clock=clock.now)
     enrollments = EnrollmentsSource(
         institution_id=institution_id,
         canvas=canvas,

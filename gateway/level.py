@@ -10,11 +10,12 @@ from gateway.batch import Taken
 from gateway.errors import SourceError
 from gateway.flights import Flight
 from gateway.outcomes import Asking, Gap, Outcome, Try
-from gateway.planner import Answer, Need, Offer
+from gateway.planner import Answer, Need, Offer, Toll
 from gateway.source_health import reason_of
 from models.roster import GapReason, Source
 
 Read = Sequence[Taken]
+Spared = Sequence[tuple[Toll, float]]
 
 # Reports tell of everybody at once: whoever wants one may share it, whatever they want of it. One that was written
 # before is another read than one that is begun now.
@@ -25,13 +26,14 @@ _OF_EVERYBODY = (Source.REPORT, Source.SIS_EXPORT)
 class Level:
     """The reads of one level on their way. Shared offers are one flight, whoever of the level boards it.
 
-    `exhausted`: whether nothing fits into the bucket that they draw on.
+    `exhausted`: whether nothing fits into the bucket that they draw on. `spared`: is told what tolls spare, once a read.
     """
 
     needs: Sequence[Need]
     asking: Asking
     board: Callable[[Offer, datetime], Flight[Read]]
     exhausted: Callable[[], Awaitable[bool]]
+    spared: Callable[[Spared], None]
     failed: dict[str, Gap] = field(default_factory=dict)
     began: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
@@ -46,19 +48,25 @@ class Level:
                 break
             last = place == len(answer.order) - 1
             since = self.asking.now - need.max_age
-            one = await self._carry_out(offer, since, left if last else left / 2)
+            spared = () if tries else answer.spared
+            one = await self._carry_out(offer, since, left if last else left / 2, spared)
             tries.append(one)
             if one.gap is None:
                 return Outcome(need=need, answer=answer, tries=tuple(tries), by=offer)
         return Outcome(need=need, answer=answer, tries=tuple(tries))
 
-    async def _carry_out(self, offer: Offer, since: datetime, patience: float) -> Try:
+    async def _carry_out(
+        self, offer: Offer, since: datetime, patience: float, spared: Spared
+    ) -> Try:
         key = key_of(offer, self.needs, self.asking)
         if key in self.failed:
             return Try(offer=offer, gap=self.failed[key])
         flight = self.board(offer, since)
         gap = None
-        with self.asking.spending.on(offer.price, flight.meter if flight.riders == 1 else None):
+        is_own = flight.riders == 1
+        if is_own:
+            self.spared(spared)
+        with self.asking.spending.on(offer.price, flight.meter if is_own else None):
             try:
                 async with asyncio.timeout(patience):
                     await flight.landed()

@@ -5,12 +5,12 @@ of the operation (the roster of one course, say); an offer is what one source ca
 (one report serves every course of an account). `plan` covers the needs with the cheapest acceptable offers.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import combinations
 
+from gateway.covering import Costs, cheapest_cover
 from models.roster import EnrollmentState, FieldGroup, GapReason, Source
 
 
@@ -74,6 +74,20 @@ class Price:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Toll:
+    """What is paid once before any offer that bears it, and lasts a while: a token, say. Equal keys are one toll.
+
+    `due`: throttle units that are still to be weighed for it, none while it is paid. They are not those of the bucket that
+    the reads draw on, so neither its level nor the operation's budget matters to them.
+    """
+
+    key: str
+    name: str
+    lasts: timedelta
+    due: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Offer:
     """What one source can do now.
 
@@ -93,6 +107,7 @@ class Offer:
     eyes: int | None = None
     origins: frozenset[Source] = frozenset()
     price: Price = field(default_factory=Price)
+    toll: Toll | None = None
     obstacle: str | None = None
     obstacle_kind: GapReason = GapReason.SOURCE_UNAVAILABLE
 
@@ -129,10 +144,14 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """How one need is met: `order` is the offers to try, best first; empty when nothing will do."""
+    """How one need is met: `order` is the offers to try, best first; empty when nothing will do.
+
+    `spared`: what each toll, once it is paid, makes this need cheaper by.
+    """
 
     order: tuple[Offer, ...]
     verdicts: tuple[Verdict, ...]
+    spared: tuple[tuple[Toll, float], ...] = ()
     gap: GapReason | None = None
     gap_message: str | None = None
 
@@ -154,8 +173,9 @@ class Plan:
 UNITS_PER_SECOND = 0.2
 UNITS_PER_REQUEST = 0.01
 
-# Sets of shared offers are tried one by one; 2^6 of them cost less than one call to Canvas.
-MOST_SHARED = 6
+# A read of these takes as long as it takes. How long a list takes is but a guess from the last ones: if it was wrong, or is not so any
+# more, only another list can tell.
+_LONG_BY_NATURE = frozenset({Source.REPORT, Source.SIS_EXPORT})
 
 
 def plan(needs: Sequence[Need], offers: Sequence[Offer], now: datetime, budget: Budget) -> Plan:
@@ -218,7 +238,7 @@ def _objections(need: Need, offer: Offer, now: datetime) -> Iterable[str | None]
     if not offer.whole:
         yield "it was cut short"
     yield _age_objection(need, offer, now)
-    if offer.price.latency > need.deadline:
+    if offer.source in _LONG_BY_NATURE and offer.price.latency > need.deadline:
         yield f"it would take {_span(offer.price.latency)}, and the caller waits {_span(need.deadline)}"
 
 
@@ -256,41 +276,40 @@ def _age_objection(need: Need, offer: Offer, now: datetime) -> str | None:
 def _cheapest_cover(
     usable: Mapping[int, list[int]], offers: Sequence[Offer], budget: Budget
 ) -> dict[int, int]:
-    """The offer of each need that can be met. An offer for several needs is paid once: break-even is computed.
-
-    Every set of the offers for several needs is tried: reports and snapshots of accounts, a handful, of which the
-    widest few are looked at. Ties go to the earlier offer.
-    """
+    """The offer of each need that can be met. An offer for several needs is paid once: break-even is computed."""
     cost = [worth(offer.price, budget) for offer in offers]
+    keys = sorted({offer.toll.key for offer in offers if offer.toll})
+    due = {offer.toll.key: offer.toll.due for offer in offers if offer.toll}
     several = {o for of in usable.values() for o in of if len(offers[o].needs) > 1}
-    shared = sorted(
-        sorted(several, key=lambda o: (-len(offers[o].needs), cost[o], o))[:MOST_SHARED]
+    return cheapest_cover(
+        usable,
+        Costs(
+            offers=cost,
+            tolls=[due[key] for key in keys],
+            bears={o: keys.index(one.toll.key) for o, one in enumerate(offers) if one.toll},
+        ),
+        sorted(several, key=lambda o: (-len(offers[o].needs), cost[o], o)),
     )
-    best: tuple[float, dict[int, int]] | None = None
-    for bought in _subsets(shared):
-        cover = {n: _cheapest(of, cost, shared, bought) for n, of in usable.items() if of}
-        met = {n: o for n, o in cover.items() if o is not None}
-        if len(met) < sum(1 for of in usable.values() if of):
-            continue
-        used = set(met.values())
-        price = sum(cost[o] for o in used)
-        if best is None or price < best[0]:
-            best = (price, met)
-    return best[1] if best else {}
 
 
-def _cheapest(
-    of: list[int], cost: Sequence[float], shared: Collection[int], bought: Collection[int]
-) -> int | None:
-    """An offer that is bought anyway costs nothing more; of the others only a need's own may be added."""
-    allowed = [o for o in of if o in bought or o not in shared]
-    return min(allowed, key=lambda o: (0.0 if o in bought else cost[o], o), default=None)
+def _spared(
+    usable: Sequence[int], offers: Sequence[Offer], budget: Budget
+) -> Iterable[tuple[Toll, float]]:
+    """By each toll, on a need that can be met without it: how much cheaper the offers are that bear it."""
+    of_toll: dict[str | None, list[Offer]] = {}
+    for o in usable:
+        if len(offers[o].needs) == 1:
+            of_toll.setdefault(_toll_key(offers[o]), []).append(offers[o])
+    without = min((worth(one.price, budget) for one in of_toll.pop(None, [])), default=None)
+    for bearing in of_toll.values():
+        [toll, *_] = [one.toll for one in bearing if one.toll]
+        least = min(worth(one.price, budget) for one in bearing)
+        if without is not None and least < without:
+            yield toll, without - least
 
 
-def _subsets(items: Sequence[int]) -> Iterable[frozenset[int]]:
-    for size in range(len(items) + 1):
-        for chosen in combinations(items, size):
-            yield frozenset(chosen)
+def _toll_key(offer: Offer) -> str | None:
+    return None if offer.toll is None else offer.toll.key
 
 
 def _within(chosen: dict[int, int], offers: Sequence[Offer], budget: Budget) -> dict[int, int]:
@@ -328,7 +347,8 @@ def _answer(
         if n in offers[o].needs
     )
     if chosen is not None:
-        return Answer(order=tuple(offers[o] for o in order), verdicts=verdicts)
+        spared = tuple(_spared(usable, offers, budget))
+        return Answer(order=tuple(offers[o] for o in order), verdicts=verdicts, spared=spared)
     reason, message = _gap(need, n, offers, refusals, usable)
     return Answer(order=(), verdicts=verdicts, gap=reason, gap_message=message)
 
@@ -350,7 +370,9 @@ def _verdict(
             reason=f"more than this operation may still spend: {_price(offer)}",
         )
     better = offers[chosen]
-    if worth(better.price, budget) == worth(offer.price, budget):
+    if offer.toll is not None and offer.toll.due and offer.toll != better.toll:
+        reason = f"good enough, but dearer than {better.source}: {_price(offer)}"
+    elif worth(better.price, budget) == worth(offer.price, budget):
         reason = f"good enough, and no cheaper than {better.source}, which comes first"
     elif worth(better.price, budget) > worth(offer.price, budget):
         reason = f"good enough, but {better.source} serves {len(better.needs)} reads at once"
@@ -395,7 +417,10 @@ def _price(offer: Offer) -> str:
     if price.requests == 0 and price.quota == 0:
         return "no call to Canvas"
     calls = "1 call" if price.requests == 1 else f"{price.requests:g} calls"
-    return f"{calls}, {price.quota:.2g} units, {_span(price.latency)}"
+    words = f"{calls}, {price.quota:.2g} units, {_span(price.latency)}"
+    if offer.toll is not None and offer.toll.due:
+        words += f", and {offer.toll.due:.3g} units for {offer.toll.name}"
+    return words
 
 
 def _span(span: timedelta) -> str:

@@ -27,6 +27,7 @@ class Endpoint(StrEnum):
     REPORT_LOAD = "report load"  # its file: fetched and loaded
     REPORT_LOOKUP = "report lookup"
     LOOKUP = "lookup"
+    SERVICE_TOKEN = "service token"  # noqa: S105  the endpoint's name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +65,8 @@ PRIORS = {
     Endpoint.REPORT_LOAD: Expectation(quota=0.1, seconds=60.0),
     Endpoint.REPORT_LOOKUP: Expectation(quota=0.2, seconds=0.3),
     Endpoint.LOOKUP: Expectation(quota=0.1, seconds=0.2),
+    # Canvas adds 200 units to every token it gives (fact sheet transport.md §2.1).
+    Endpoint.SERVICE_TOKEN: Expectation(quota=200.0, seconds=0.3),
 }
 
 PAGE_SIZES = {

@@ -22,6 +22,7 @@ from gateway.prices import PRIORS, Endpoint
 from gateway.readpath.lookups import By
 from gateway.recent import Recent
 from gateway.source_health import SourceHealth
+from gateway.tolls import Tolls
 from gateway.viewer import Viewer
 from gateway.withheld import Withheld
 from models.roster import Source
@@ -100,6 +101,7 @@ class Reads:
         self._health: defaultdict[tuple[int, Source], SourceHealth] = defaultdict(SourceHealth)
         self._recent: defaultdict[int, Recent] = defaultdict(Recent)
         self._withheld: defaultdict[int, Withheld] = defaultdict(Withheld)
+        self._tolls: defaultdict[int, Tolls] = defaultdict(Tolls)
         self._behind: dict[tuple[int, Need], asyncio.Task[None]] = {}
         self._behind_turns = asyncio.Semaphore(_BEHIND_AT_ONCE)
 
@@ -125,6 +127,7 @@ class Reads:
             asking=asking,
             board=partial(self._board, needs=needs, asking=asking),
             exhausted=partial(self._exhausted, asking.viewer.institution_id),
+            spared=partial(self._tolls[asking.viewer.institution_id].learn, now=asking.now),
         )
         outcomes = await asyncio.gather(*map(level.meet, needs, answers))
         if not explained:
@@ -265,8 +268,9 @@ class Reads:
         now = self._clock()
         obstacle = health.breaker.obstacle(now)
         withheld = self._withheld[asking.viewer.institution_id]
+        tolls = self._tolls[asking.viewer.institution_id]
         made = await source.offers(needs, asking.viewer, asking.now)
-        offers = [withheld.less(offer, needs, now) for offer in made]
+        offers = [tolls.less(withheld.less(offer, needs, now), now) for offer in made]
         return [
             offer
             if offer.obstacle or not obstacle

@@ -136,7 +136,9 @@ class Sourcing:
                 service=Canvas(
                     http=self.http, base_url=one.canvas_url or "", buckets=self.shared.buckets
                 ),
-                tokens=ServiceTokens(http=self.http, sign=self.sign, clock=self.clock),
+                tokens=ServiceTokens(
+                    http=self.http, sign=self.sign, prices=prices, clock=self.clock
+                ),
                 registered=registered,
                 hosts=one.nrps_hosts,
             ),

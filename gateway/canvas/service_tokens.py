@@ -21,6 +21,7 @@ from gateway.errors import (
     SourceRefused,
 )
 from gateway.http.client import Client, Request
+from gateway.prices import Endpoint, PriceBook
 from gateway.shield import finish
 
 NRPS = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
@@ -30,6 +31,7 @@ Signer = Callable[[Mapping[str, Any]], Awaitable[str]]
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ASSERTION_LIFE = timedelta(minutes=5)
 _RENEWED_BEFORE_END = timedelta(minutes=10)
+LASTS = timedelta(minutes=50)  # how long we use one that is good for an hour
 
 
 class Platform(Protocol):
@@ -50,16 +52,24 @@ class _Kept:
 
 
 class ServiceTokens:
-    """Of all platforms, in one process. `sign` makes a JWT of claims with the key that signs now."""
+    """Of all platforms of an institution, in one process. `sign` makes a JWT of claims with the key that signs now."""
 
-    def __init__(self, *, http: Client, sign: Signer, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, *, http: Client, sign: Signer, prices: PriceBook, clock: Callable[[], datetime]
+    ) -> None:
         self._http = http
         self._sign = sign
+        self._prices = prices
         self._clock = clock
         self._kept: dict[tuple[str, str, str], _Kept] = {}
 
     def credential(self, platform: Platform, scope: str) -> "ServiceCredential":
         return ServiceCredential(tokens=self, platform=platform, scope=scope)
+
+    def is_held(self, platform: Platform, scope: str) -> bool:
+        """Whether there is a good one, which costs nothing more."""
+        kept = self._kept.get((platform.token_url, platform.client_id, scope))
+        return kept is not None and _is_good(kept, self._clock())
 
     async def token(self, platform: Platform, scope: str, *, spent: str | None = None) -> str:
         """A good token; with `spent`, one in the place of that."""
@@ -95,6 +105,8 @@ class ServiceTokens:
             raise SourceRefused(f"the platform gives us no token: {failed}")
         if failed is not None:
             raise failed
+        seconds = (self._clock() - now).total_seconds()
+        self._prices.teach(Endpoint.SERVICE_TOKEN, quota=answers.cost(answer), seconds=seconds)
         return answers.record(answer)
 
 

@@ -13,12 +13,12 @@ from urllib.parse import urlencode, urlsplit
 from gateway.batch import UNTOLD, Batch, Taken
 from gateway.canvas.client import Call, Canvas, Meter
 from gateway.canvas.members import LONGEST_PAGE, MEDIA_TYPE, Roster
-from gateway.canvas.service_tokens import NRPS, ServiceTokens
+from gateway.canvas.service_tokens import LASTS, NRPS, ServiceTokens
 from gateway.errors import AddressRefused, SourceRefused
 from gateway.http.addresses import origin
 from gateway.identity import Trust
 from gateway.merge import Reading
-from gateway.planner import ROSTERS, Need, Offer, ScopeKind, Subject
+from gateway.planner import ROSTERS, Need, Offer, ScopeKind, Subject, Toll
 from gateway.prices import Endpoint, PriceBook, pages
 from gateway.store import institutions, lti_contexts, memberships, taking
 from gateway.store.lti_contexts import LaunchedFrom
@@ -117,6 +117,7 @@ class NrpsSource:
                 continue
             if course not in launched:
                 continue
+            registration, obstacle = await self._asked_by(launched[course])
             found.append(
                 Offer(
                     source=self.source,
@@ -126,22 +127,35 @@ class NrpsSource:
                     states=_ACTIVE,
                     as_of=now,
                     price=page.price(pages(Endpoint.MEMBER_PAGE, rows.get(course))),
-                    obstacle=await self._obstacle(launched[course]),
+                    toll=None if registration is None else self._toll(registration),
+                    obstacle=obstacle,
                     obstacle_kind=GapReason.NOT_PERMITTED,
                 )
             )
         return found
 
-    async def _obstacle(self, launched: LaunchedFrom) -> str | None:
+    def _toll(self, registration: Registration) -> Toll:
+        """Whoever asks first pays for the token that serves every course until it ends."""
+        held = self._platforms.tokens.is_held(registration, NRPS)
+        token = self._prices.expected(Endpoint.SERVICE_TOKEN)
+        return Toll(
+            key=f"{registration.token_url} {registration.client_id}",
+            name="a token of the platform",
+            lasts=LASTS,
+            due=0.0 if held else token.quota,
+        )
+
+    async def _asked_by(self, launched: LaunchedFrom) -> tuple[Registration | None, str | None]:
+        """Us on the platform that launched a course, and why its roster cannot be asked for all the same."""
         registration = await self._platforms.registered(launched.issuer, launched.client_id)
         if registration is None:
-            return "the platform that launched it is not configured any more"
+            return None, "the platform that launched it is not configured any more"
         institution = await institutions.by_id(self._database, self._institution_id)
         canvas_url = institution.canvas_url if institution else None
         if not self._may_ask(launched.memberships_url, registration, canvas_url):
             host = urlsplit(launched.memberships_url).netloc
-            return f"its roster is served by {host}, which is not among nrps_hosts"
-        return None
+            return registration, f"its roster is served by {host}, which is not among nrps_hosts"
+        return registration, None
 
     def _may_ask(self, url: str, registration: Registration, canvas_url: str | None) -> bool:
         """Our token goes to the platform's own hosts alone, wherever a launch may point."""
@@ -182,11 +196,9 @@ class NrpsSource:
             raise SourceRefused(
                 "nobody has launched this course, so its roster's address is not known"
             )
-        if (obstacle := await self._obstacle(launched)) is not None:
-            raise SourceRefused(obstacle)
-        registration = await self._platforms.registered(launched.issuer, launched.client_id)
-        if registration is None:
-            raise SourceRefused("the platform that launched it is not configured any more")
+        registration, obstacle = await self._asked_by(launched)
+        if registration is None or obstacle is not None:
+            raise SourceRefused(obstacle or "the platform cannot be asked")
         url, canvas_url = launched.memberships_url, institution.canvas_url
         return _Service(
             url=url,

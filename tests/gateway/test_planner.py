@@ -1,5 +1,7 @@
 """The planner as a table of cases, and the promises that hold for every need and offer."""
 
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
@@ -16,6 +18,7 @@ from gateway.planner import (
     Scope,
     ScopeKind,
     Subject,
+    Toll,
     plan,
     refusal,
     total,
@@ -85,6 +88,14 @@ def an_offer(
         price=Price(requests=requests, quota=quota, latency=timedelta(seconds=seconds)),
         obstacle=obstacle,
     )
+
+
+def with_toll(offer: Offer, toll: Toll | None) -> Offer:
+    return replace(offer, toll=toll)
+
+
+def a_token(due: float, key: str = "platform") -> Toll:
+    return Toll(key=key, name="a token of the platform", lasts=timedelta(minutes=50), due=due)
 
 
 def local(*, minutes_old: float | None = 5, eyes: int | None = None) -> Offer:
@@ -259,6 +270,67 @@ def test_a_shared_offer_that_is_dearer_alone_explains_itself() -> None:
     assert "good enough, but REPORT serves 2 reads at once" == decided.answers[0].verdicts[1].reason
 
 
+def a_level(courses: int, *, due: float) -> Plan:
+    """Each course by the Enrollments API for 3 units, or by NRPS for 1 and a token that serves them all."""
+    api = [an_offer(needs=frozenset({n}), quota=3) for n in range(courses)]
+    nrps = [
+        with_toll(an_offer(Source.NRPS, needs=frozenset({n})), a_token(due)) for n in range(courses)
+    ]
+    return plan([a_need(course=n) for n in range(courses)], [*api, *nrps], NOW, Budget())
+
+
+def test_a_token_is_bought_once_it_is_cheaper_than_what_it_spares() -> None:
+    def sources(courses: int, due: float) -> set[Source]:
+        return {offer.source for offer, _ in a_level(courses, due=due).steps}
+
+    assert {Source.ENROLLMENTS_API} == sources(5, 10)
+    assert {Source.NRPS} == sources(6, 10)
+    assert {Source.NRPS} == sources(1, 0)
+
+
+def test_what_a_token_costs_is_said() -> None:
+    verdict = a_level(1, due=200).answers[0].verdicts[1]
+
+    assert (
+        "good enough, but dearer than ENROLLMENTS_API: 1 call, 1 units, 0.5 s, and 200 units for a token of the platform"
+        == verdict.reason
+    )
+
+
+@pytest.mark.parametrize("due", [0.0, 200.0])
+def test_what_a_token_spares_is_told_whether_it_is_paid_or_not(due: float) -> None:
+    [answer] = a_level(1, due=due).answers
+
+    [(toll, worth_of_it)] = answer.spared
+    assert (a_token(due), pytest.approx(2.0)) == (toll, worth_of_it)
+
+
+def test_a_token_without_which_nothing_comes_is_bought_and_spares_nothing() -> None:
+    decided = decide(with_toll(an_offer(Source.NRPS), a_token(200)))
+
+    assert Source.NRPS == decided.answers[0].order[0].source
+    assert () == decided.answers[0].spared
+
+
+def test_each_platform_has_its_token() -> None:
+    nrps = [
+        with_toll(an_offer(Source.NRPS, needs=frozenset({n})), a_token(1.5, key))
+        for n, key in enumerate(["one", "one", "two"])
+    ]
+    api = [an_offer(needs=frozenset({n}), quota=2) for n in range(3)]
+
+    decided = plan([a_need(course=n) for n in range(3)], [*api, *nrps], NOW, Budget())
+
+    assert [Source.NRPS, Source.NRPS, Source.ENROLLMENTS_API] == [
+        answer.order[0].source for answer in decided.answers
+    ]
+
+
+def test_a_list_that_was_slow_lately_is_asked_for_all_the_same() -> None:
+    """Or nobody would learn that it is quick again."""
+    assert refusal(a_need(), an_offer(seconds=600), NOW) is None
+
+
 def test_an_emptying_bucket_makes_units_dearer_than_waiting() -> None:
     quick, thrifty = an_offer(quota=2, seconds=1), an_offer(Source.NRPS, quota=1, seconds=10)
 
@@ -318,6 +390,8 @@ def test_what_cannot_be_met_is_a_gap_with_its_reason(
     assert answer.gap_message
 
 
+TOLLS = [None, None, a_token(4, "one"), a_token(9, "two"), a_token(0, "paid")]
+
 groups = st.frozensets(st.sampled_from(list(FieldGroup)), max_size=3)
 states = st.frozensets(st.sampled_from(list(EnrollmentState)), min_size=1, max_size=3)
 minutes = st.sampled_from([0.0, 5.0, 15.0, 60.0])
@@ -355,7 +429,7 @@ def some_offer(needs: int) -> st.SearchStrategy[Offer]:
         quota=st.integers(0, 20),
         seconds=st.integers(0, 30),
         obstacle=st.sampled_from([None, None, None, "no credential"]),
-    )
+    ).flatmap(lambda offer: st.sampled_from(TOLLS).map(lambda toll: with_toll(offer, toll)))
 
 
 @st.composite
@@ -402,7 +476,7 @@ def test_a_plan_is_as_cheap_as_the_best_of_all_assignments(
         for n in range(len(needs))
     ]
     met = [of for of in choices if of]
-    best = min(sum(worth(offers[o].price, Budget()) for o in set(pick)) for pick in product(*met))
+    best = min(cost([offers[o] for o in set(pick)]) for pick in product(*met))
 
     assert best == pytest.approx(spent(plan(needs, offers, NOW, Budget())))
 
@@ -419,7 +493,12 @@ def test_no_plan_spends_more_than_the_budget(
 
 
 def spent(decided: Plan) -> float:
-    return sum(worth(offer.price, Budget()) for offer, _ in decided.steps)
+    return cost([offer for offer, _ in decided.steps])
+
+
+def cost(offers: Collection[Offer]) -> float:
+    tolls = {offer.toll.key: offer.toll.due for offer in offers if offer.toll}
+    return sum(worth(offer.price, Budget()) for offer in offers) + sum(tolls.values())
 
 
 def test_the_total_of_steps_adds_their_calls_and_waits_for_the_slowest() -> None:

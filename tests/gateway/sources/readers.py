@@ -97,7 +97,9 @@ class Readers:
             database=database,
             platforms=Platforms(
                 service=twin.canvas(http),
-                tokens=ServiceTokens(http=http, sign=signed, clock=twin.clock.now),
+                tokens=ServiceTokens(
+                    http=http, sign=signed, prices=PriceBook(), clock=twin.clock.now
+                ),
                 registered=OneRegistration(f"{twin.url}/login/oauth2/token").find,
             ),
             prices=PriceBook(),
