@@ -27,6 +27,10 @@ class Endpoint(StrEnum):
     REPORT_LOAD = "report load"  # its file: fetched and loaded
     REPORT_LOOKUP = "report lookup"
     LOOKUP = "lookup"
+    ENROLLMENT_LOOKUP = "enrollment lookup"  # one person's in one course
+    ENROLLMENT_WRITE = "enrollment write"
+    SIS_UPLOAD = "SIS upload"  # its seconds: until a small import is over
+    SIS_ROW = "SIS row"  # no call: how much longer a large one takes, by its rows
     SERVICE_TOKEN = "service token"  # noqa: S105  the endpoint's name
 
 
@@ -65,6 +69,10 @@ PRIORS = {
     Endpoint.REPORT_LOAD: Expectation(quota=0.1, seconds=60.0),
     Endpoint.REPORT_LOOKUP: Expectation(quota=0.2, seconds=0.3),
     Endpoint.LOOKUP: Expectation(quota=0.1, seconds=0.2),
+    Endpoint.ENROLLMENT_LOOKUP: Expectation(quota=0.1, seconds=0.2),
+    Endpoint.ENROLLMENT_WRITE: Expectation(quota=0.4, seconds=0.4),
+    Endpoint.SIS_UPLOAD: Expectation(quota=0.5, seconds=5.0),
+    Endpoint.SIS_ROW: Expectation(quota=0.0, seconds=0.01),
     # Canvas adds 200 units to every token it gives (fact sheet transport.md §2.1).
     Endpoint.SERVICE_TOKEN: Expectation(quota=200.0, seconds=0.3),
 }
