@@ -397,6 +397,31 @@ class SyncRun(Model):
         indexes = (Index(fields=("institution_id", "id"), name="sync_run_page"),)
 
 
+# A job that was asked for, or one to be cancelled, on its way to the processes that run jobs; they take the row away.
+class QueuedJob(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    key = fields.CharField(max_length=128)
+    name = fields.CharField(max_length=64)
+    arguments = fields.TextField()
+    cancelled = fields.BooleanField(default=False)
+    asked_at = fields.DatetimeField()
+
+    class Meta:
+        table = "queued_job"
+        unique_together = (("institution_id", "key"),)
+
+
+# A process that runs jobs, and when it last said that it lives. PostgreSQL alone: with SQLite there is one.
+class JobRunner(Model):
+    id = row_id()
+    name = fields.CharField(max_length=128, unique=True)
+    seen_at = fields.DatetimeField()
+
+    class Meta:
+        table = "job_runner"
+
+
 # A row of a run that could not be used, and why. `line` counts from 1, the header included.
 class SetAside(Model):
     id = row_id()
@@ -409,6 +434,19 @@ class SetAside(Model):
     class Meta:
         table = "set_aside"
         indexes = (Index(fields=("institution_id", "sync_run_id"), name="set_aside_run"),)
+
+
+# A piece of a report that an admin sent, until it is loaded: the process that loads it may run on another machine.
+class UploadPart(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    sync_run_id = fields.BigIntField()
+    place = fields.IntField()
+    content = fields.BinaryField()
+
+    class Meta:
+        table = "upload_part"
+        unique_together = (("institution_id", "sync_run_id", "place"),)
 
 
 # An answer that the same mutation with the same key gets again. `digest`: of the input.
@@ -424,6 +462,70 @@ class MutationAnswer(Model):
     class Meta:
         table = "mutation_answer"
         unique_together = (("institution_id", "caller", "key"),)
+
+
+# A change that was asked for: written before Canvas is told, ended with what came of it, and kept as the audit.
+#
+# `caller` and `key`: whose idempotency key; `digest`: of `asked`, the input as JSON. `authority`: on whose rights Canvas
+# was told (SERVICE, MASQUERADE, OWN_TOKEN). `state`: ASKED (nothing was told yet), TOLD (perhaps done), DONE, REFUSED.
+# `target`: what no other change may touch meanwhile; `step`: what Canvas is told and what it is to become of it, `answer`:
+# what Canvas said, both as JSON. `problem`: why it was not done, as JSON. `roster_change_id`, `line`: of which larger change
+# it is a part. `busy_until`: as long as a process that may still be at it is waited for.
+class Intent(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    operation = fields.CharField(max_length=32)
+    caller = fields.CharField(max_length=64)
+    key = fields.CharField(max_length=255, null=True)
+    digest = fields.CharField(max_length=64)
+    asked = fields.TextField()
+    service = fields.CharField(max_length=255, null=True)
+    actor_id = fields.BigIntField(null=True)
+    real_user = fields.CharField(max_length=64, null=True)
+    authority = fields.CharField(max_length=16, null=True)
+    state = fields.CharField(max_length=8)
+    target = fields.CharField(max_length=128, null=True)
+    step = fields.TextField(null=True)
+    answer = fields.TextField(null=True)
+    problem = fields.TextField(null=True)
+    read_back = fields.BooleanField(default=False)
+    person_id = fields.BigIntField(null=True)
+    course_id = fields.BigIntField(null=True)
+    enrollment_id = fields.BigIntField(null=True)
+    roster_change_id = fields.BigIntField(null=True)
+    line = fields.BigIntField(null=True)
+    asked_at = fields.DatetimeField()
+    told_at = fields.DatetimeField(null=True)
+    ended_at = fields.DatetimeField(null=True)
+    busy_until = fields.DatetimeField()
+
+    class Meta:
+        table = "intent"
+        unique_together = (("institution_id", "caller", "key"),)
+        indexes = (
+            Index(fields=("institution_id", "id"), name="intent_page"),
+            Index(fields=("institution_id", "state", "target"), name="intent_open"),
+            Index(fields=("institution_id", "person_id", "id"), name="intent_person"),
+            Index(fields=("institution_id", "roster_change_id", "line"), name="intent_line"),
+        )
+
+
+# Rows that no change of many may touch. `enrollment_id` null: all of the person's; `person_id` is the enrollment's own.
+class Pin(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    person_id = fields.BigIntField()
+    enrollment_id = fields.BigIntField(null=True)
+    why = fields.TextField(null=True)
+    pinned_by_id = fields.BigIntField(null=True)
+    pinned_at = fields.DatetimeField()
+
+    class Meta:
+        table = "pin"
+        indexes = (
+            Index(fields=("institution_id", "person_id"), name="pin_person"),
+            Index(fields=("institution_id", "id"), name="pin_page"),
+        )
 
 
 # A link that was mailed to somebody whom a launch brought and nobody knows, found again by its key, once.
@@ -708,6 +810,83 @@ class AccessRecord(Model):
             ),
             Index(fields=("institution_id", "at"), name="access_record_time"),
         )
+
+
+# Where a client is sent what changed. `client` is the name of its service tokens, which say what it may be told.
+#
+# `which`: the changes that are meant, as JSON. `position`: up to where in the feed messages were made. `former_sealed` signs
+# beside the new secret until `former_until`. `failing_since`: of the first attempt since the last that succeeded.
+# `claimed_until`: while a process sends.
+class Webhook(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    client = fields.CharField(max_length=255)
+    url = fields.CharField(max_length=1024)
+    which = fields.TextField()
+    position = fields.BigIntField()
+    secret_sealed = fields.TextField()
+    former_sealed = fields.TextField(null=True)
+    former_until = fields.DatetimeField(null=True)
+    created_at = fields.DatetimeField()
+    failing_since = fields.DatetimeField(null=True)
+    disabled_at = fields.DatetimeField(null=True)
+    disabled_why = fields.TextField(null=True)
+    claimed_until = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "webhook"
+        indexes = (Index(fields=("institution_id", "client"), name="webhook_client"),)
+
+
+# A stretch of the feed on its way to a webhook, kept until it is delivered; its text is made from the feed for each attempt.
+#
+# Waiting while `delivered_at` and `dead_at` are null; dead once it was tried for as long as is tried.
+class WebhookMessage(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    webhook_id = fields.BigIntField()
+    name = fields.CharField(max_length=64)
+    after_position = fields.BigIntField()
+    until_position = fields.BigIntField()
+    made_at = fields.DatetimeField()
+    attempts = fields.IntField(default=0)
+    next_at = fields.DatetimeField()
+    last_status = fields.IntField(null=True)
+    last_error = fields.TextField(null=True)
+    delivered_at = fields.DatetimeField(null=True)
+    dead_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "webhook_message"
+        indexes = (Index(fields=("institution_id", "webhook_id", "id"), name="webhook_messages"),)
+
+
+# A Live Event that was taken in, so that it is not taken twice. `digest`: SHA-256 of what tells it from others.
+class LiveEvent(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    digest = fields.CharField(max_length=64)
+    name = fields.CharField(max_length=64)
+    happened_at = fields.DatetimeField(null=True)
+    received_at = fields.DatetimeField()
+
+    class Meta:
+        table = "live_event"
+        unique_together = (("institution_id", "digest"),)
+
+
+# A scope of which something was told that only a read can complete: reads that began before `since` do not answer for it.
+class DueScope(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    scope_kind = fields.CharField(max_length=16)
+    scope_id = fields.BigIntField()
+    since = fields.DatetimeField()
+    why = fields.TextField()
+
+    class Meta:
+        table = "due_scope"
+        unique_together = (("institution_id", "scope_kind", "scope_id"),)
 
 
 # What one kind of call to Canvas was found to cost (`gateway.prices`). On SQLite a file beside the database keeps it.

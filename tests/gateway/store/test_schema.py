@@ -89,13 +89,14 @@ async def test_later_migrations_keep_a_filled_database(database_url: str) -> Non
         described = await described_shape(database)
         first = (await schema.behind(database))[0]
         await migrate_to(database, first)
-        await database.transact(_a_row_in_each_table(await shape(database)))
-        before = await _rows_by_table(database, described)
+        began = await shape(database)
+        await database.transact(_a_row_in_each_table(began))
+        before = await _rows_by_table(database, began)
 
         await schema.migrate(database)
 
         assert described == await shape(database)
-        assert before == await _rows_by_table(database, described)
+        assert before == await _rows_by_table(database, began)
         assert {1} == set(before.values())
 
 
