@@ -5,7 +5,7 @@ nobody downstream can take a part for the whole (canvas-lms: doc/api/pagination.
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -60,6 +60,15 @@ class Fixed:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """What is sent as the multipart field `attachment`."""
+
+    name: str
+    content: bytes
+    type: str
+
+
 @dataclass(kw_only=True)
 class Meter:
     """What was spent upstream so far. `refused`: requests that met the throttle; `waiting`: those held back for it now."""
@@ -101,7 +110,7 @@ class Canvas:
 
     async def pages(
         self, call: Call, path: str, params: Params = (), *, under: str | None = None
-    ) -> AsyncIterator[list[dict[str, Any]]]:
+    ) -> AsyncGenerator[list[dict[str, Any]], None]:
         """Every page of a list, following `Link` to its end. Anything but a whole list ends in an error.
 
         A wrong or outdated bookmark gives the first page again with 200, so a URL or a first row seen before is a loop.
@@ -157,6 +166,15 @@ class Canvas:
             except SourceThrottled:
                 continue  # admission waits until the bucket has leaked
 
+    async def send_file(self, call: Call, path: str, params: Params, file: File) -> dict[str, Any]:
+        """Send a file once, as `write` sends a change."""
+        url = self._url(call, path, params)
+        while True:
+            try:
+                return answers.record(await self._sent(call, "POST", url, file))
+            except SourceThrottled:
+                continue
+
     async def _read(self, call: Call, url: str, accept: str = STRING_IDS) -> Response:
         async for attempt in stamina.retry_context(
             on=_worth_repeating, attempts=READ_ATTEMPTS, timeout=None
@@ -166,7 +184,7 @@ class Canvas:
         raise AssertionError  # stamina returns or raises
 
     async def _sent(
-        self, call: Call, method: str, url: str, fields: Params, accept: str = STRING_IDS
+        self, call: Call, method: str, url: str, fields: Params | File, accept: str = STRING_IDS
     ) -> Response:
         token = await call.credential.token()
         try:
@@ -225,10 +243,13 @@ class Canvas:
             raise CutShort(str(error)) from error
 
 
-def _request(method: str, url: str, token: str, fields: Params, accept: str) -> Request:
+def _request(method: str, url: str, token: str, fields: Params | File, accept: str) -> Request:
     headers: Mapping[str, str] = {"authorization": f"Bearer {token}", "accept": accept}
     if method == "GET":
         return Request(method, url, headers=headers)
+    if isinstance(fields, File):
+        content = (fields.name, fields.content, fields.type)
+        return Request(method, url, headers=headers, files={"attachment": content})
     data: dict[str, list[str]] = {}
     for name, value in fields:
         data.setdefault(name, []).append(value)
