@@ -901,3 +901,65 @@ class LearnedPrice(Model):
     class Meta:
         table = "learned_price"
         unique_together = (("institution_id", "endpoint"),)
+
+
+# A change of many enrollments: planned, and perhaps carried out.
+#
+# `person_id`: on whose rights; null: the admin token's. `drop_state`: how whoever goes ends. `path`: the chosen one;
+# `costs`: of each, as JSON. `removals` of `people` go; `held`: that waits for a person. `wish`: PAUSE or CANCEL, for the
+# job to see. `file_sent_at`: when the SIS file was about to be sent; `import_id`: as what Canvas took it.
+class RosterChange(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    state = fields.CharField(max_length=16)
+    caller = fields.CharField(max_length=64)
+    person_id = fields.BigIntField(null=True)
+    path = fields.CharField(max_length=16)
+    costs = fields.TextField()
+    removals = fields.IntField(default=0)
+    people = fields.IntField(default=0)
+    held = fields.BooleanField(default=False)
+    as_of = fields.DatetimeField(null=True)
+    planned_at = fields.DatetimeField()
+    asked_at = fields.DatetimeField(null=True)
+    checked_at = fields.DatetimeField(null=True)
+    ended_at = fields.DatetimeField(null=True)
+    wish = fields.CharField(max_length=8, null=True)
+    message = fields.TextField(null=True)
+    undoes_id = fields.BigIntField(null=True)
+    sync_run_id = fields.BigIntField(null=True)
+    file_sent_at = fields.DatetimeField(null=True)
+    import_id = fields.CharField(max_length=32, null=True)
+    import_state = fields.CharField(max_length=32, null=True)
+    requests = fields.IntField(default=0)
+    quota = fields.FloatField(default=0)
+
+    class Meta:
+        table = "roster_change"
+        indexes = (Index(fields=("institution_id", "id"), name="roster_change_page"),)
+
+
+# A row of a change. `place` orders them; `row` is the caller's number, null for who goes unnamed.
+#
+# `said`: the row as it was given; `step`: what it was found to mean (`gateway.change_paths.Carried`), as JSON; null where
+# it means nothing that is known. `line`: its first in the SIS file. `status`: a word of `gateway.store.roster_changes`.
+class RosterChangeRow(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    roster_change_id = fields.BigIntField()
+    place = fields.IntField()
+    row = fields.IntField(null=True)
+    said = fields.TextField(null=True)
+    outcome = fields.CharField(max_length=8)
+    reason = fields.TextField(null=True)
+    step = fields.TextField(null=True)
+    by_file = fields.BooleanField(default=False)
+    line = fields.IntField(null=True)
+    status = fields.CharField(max_length=12)
+    message = fields.TextField(null=True)
+    advice = fields.TextField(null=True)
+    enrollment_id = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "roster_change_row"
+        unique_together = (("institution_id", "roster_change_id", "place"),)
