@@ -24,7 +24,7 @@ from gateway.uow import Database
 from resolvers.requests import BODY_LIMIT
 
 _log = logging.getLogger(__name__)
-_GRACE_SECONDS = 5
+_GRACE_SECONDS = 10  # longer than an operation has to answer once its reads' time is over
 _DEATHS_TAKEN = 20  # over a server's life: each is a bug, and so is a server that lives on deaths
 _SPAWN = multiprocessing.get_context("spawn")  # a forked event loop does not work
 

@@ -27,8 +27,6 @@ from resolvers.documents import Operation
 K = TypeVar("K")
 V = TypeVar("V")
 
-_FOR_READS = 0.8  # of an operation's time
-
 Batch = Callable[[Sequence[K]], Coroutine[Any, Any, Sequence[V]]]
 
 
@@ -39,7 +37,7 @@ class Context:
     `connect`: where the viewer connects their Canvas account, if they can; `notices`: what they can do about an answer;
     `accesses`: where it is noted whose data they were shown.
     `requested`: how fresh by the request's headers; `explains`: every plan is told in `extensions`; `longest`: how long
-    the operation may take.
+    its reads may take, beyond which it has a little time to show what is known.
     """
 
     viewer: Viewer
@@ -124,8 +122,8 @@ class Context:
         return Asking(viewer=self.viewer, now=self.reader.now, spending=self._spending)
 
     def patience(self) -> timedelta:
-        """How long a read may still take, so that time is left to show what is known."""
-        return max(self.longest * _FOR_READS - (self.clock() - self.reader.now), timedelta(0))
+        """How long a read may still take."""
+        return max(self.longest - (self.clock() - self.reader.now), timedelta(0))
 
     async def ensure(self, needs: Sequence[Need], *, explained: bool) -> Sequence[Outcome]:
         """How the needs were met; all fields of one level are planned together. Empty where nothing can be read."""

@@ -78,7 +78,7 @@ def make_graph(
 ) -> Graph:
     """The graph over a store, which `reads` keeps fresh; `desk`: where identities are settled.
 
-    `default_max_age` tells each institution's by its slug; `longest`: how long an operation may take; `connect`: where a
+    `default_max_age` tells each institution's by its slug; `longest`: how long an operation's reads may take; `connect`: where a
     person connects their Canvas account; `accesses`: where it is noted who was shown whose data.
     """
     feed = Feed(connections)

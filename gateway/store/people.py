@@ -208,8 +208,8 @@ async def _seen(
     for alias in sorted(evidence.aliases):
         await tx.run(
             "update identity set last_seen_at = $1 where institution_id = $2 and kind = $3 and scope = $4 and value = $5"
-            " and ended_at is null and last_seen_at < $1 and person_id in"
-            " (select id from person where institution_id = $2 and coalesce(merged_into_id, id) = $6)",
+            " and ended_at is null and last_seen_at < $1 and exists (select 1 from person p where p.institution_id = $2"
+            " and p.id = identity.person_id and coalesce(p.merged_into_id, p.id) = $6)",
             word.as_of,
             word.institution_id,
             alias.kind.value,
