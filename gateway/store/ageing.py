@@ -22,6 +22,7 @@ _TOO_OLD: Mapping[str, str] = {
     # a merge is still in force, and what was kept apart is remembered so that it is not asked again
     "identity_conflict": f"resolved_at < $2 and resolution = '{Resolution.MOVE}'",
     "mutation_answer": "answered_at < $2",
+    "intent": "ended_at < $2",
     "permission_answer": "asked_at < $2",
     "lti_deployment": "last_seen_at < $2 and accepted_at is null",
     "session_secret": "expires_at < $3",
@@ -29,6 +30,8 @@ _TOO_OLD: Mapping[str, str] = {
     "oauth_request": "expires_at < $3",
     "mailed_link": "expires_at < $3",
 }
+# By these a question that is asked again is known; that has to hold for a day, however little is kept.
+_A_DAY_AT_LEAST = ("mutation_answer", "intent")
 # Of no institution yet, and over in minutes.
 _SHORT_LIVED = ("lti_login", "lti_nonce")
 
@@ -40,12 +43,13 @@ async def drop(
     before = now - keep
     gone = {"change": await _trim_feed(database, institution_id, before)}
     for table, condition in _TOO_OLD.items():
+        least = timedelta(days=1) if table in _A_DAY_AT_LEAST else keep
         gone[table] = await _in_steps(
             database,
             f"delete from {table} where institution_id = $1 and id in (select id from {table}"
             f" where institution_id = $1 and {condition} and $2 <= $3 limit {_AT_ONCE})",  # every parameter has to stand there
             institution_id,
-            before,
+            min(before, now - least),
             now,
         )
     return {table: count for table, count in gone.items() if count}

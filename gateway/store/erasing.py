@@ -28,12 +28,16 @@ ABOUT = (
     ("oauth_request", "person_id"),
     ("canvas_token", "person_id"),
     ("access_record", "person_id"),
+    ("intent", "person_id"),
+    ("pin", "person_id"),
 )
 # Rows about others, which lose the name alone.
 NAMED_IN = (
     ("enrollment", "associated_person_id"),
     ("identity_conflict", "resolved_by_id"),
     ("change", "actor_id"),
+    ("intent", "actor_id"),
+    ("pin", "pinned_by_id"),
 )
 # Rows that name things of several kinds, by kind and id.
 REFERS = (
@@ -91,6 +95,12 @@ async def erase(tx: Transaction, people: Sequence[int], word: Word) -> Mapping[s
                 word.institution_id,
                 authority,
             )
+        # what they changed of others stays on record, but not that it was they
+        await tx.run(
+            "update intent set caller = '', key = null where institution_id = $1 and caller = $2",
+            word.institution_id,
+            authority,
+        )
     for table, column in ABOUT:
         gone[table] = gone.get(table, 0) + await _run(
             tx, f"delete from {table}", column, people, word

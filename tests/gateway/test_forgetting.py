@@ -142,9 +142,8 @@ async def test_nothing_is_left_of_an_erased_person(school: School) -> None:
         if MARK in str(value)
     }
     # rows that `rows_about` made with the mark where only the name in them is the person's
-    assert marked <= {("enrollment", name) for name in MODELS["enrollment"]._meta.fields_map} | {
-        ("identity_conflict", name) for name in MODELS["identity_conflict"]._meta.fields_map
-    }
+    others = ("enrollment", "identity_conflict", "intent", "pin")
+    assert marked <= {(table, name) for table in others for name in MODELS[table]._meta.fields_map}
     for table, column in PERSONAL:
         assert not {zoe, merged} & {row[column] for row in left[table]}, table
     assert None is next(r for r in left["enrollment"] if r["id"] == watched)["associated_person_id"]

@@ -1,0 +1,315 @@
+"""Changes that were asked for, kept before Canvas is told of them: what a crash leaves open, what a key answers, the audit.
+
+An intent is ASKED until Canvas is told, then TOLD, which means that it may have been done, until it is DONE or REFUSED.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import orjson
+
+from gateway.errors import WriteRefused
+from gateway.store import merging
+from gateway.store.rows import time
+from gateway.uow import Database, Dialect, Row, Transaction
+from models.roster import MutationErrorCode
+
+
+class State(StrEnum):
+    ASKED = "ASKED"
+    TOLD = "TOLD"
+    DONE = "DONE"
+    REFUSED = "REFUSED"
+
+
+_PASSING = (MutationErrorCode.CANVAS_UNAVAILABLE, MutationErrorCode.THROTTLED)
+
+
+class Authority(StrEnum):
+    """On whose rights Canvas was told: the institution's token, that token standing in for a person, a person's own."""
+
+    SERVICE = "SERVICE"
+    MASQUERADE = "MASQUERADE"
+    OWN_TOKEN = "OWN_TOKEN"  # noqa: S105  no password
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What somebody asked for. `caller`: whose `key` it is; `said`: the input, as JSON, and `digest` of it.
+
+    `actor_id`: the person who asked, or for whom the service called `service` did; `real_user`: who acted as them in Canvas.
+    `roster_change_id`, `line`: of which larger change it is a part.
+    """
+
+    operation: str
+    caller: str
+    key: str | None
+    digest: str
+    said: str
+    service: str | None = None
+    actor_id: int | None = None
+    real_user: str | None = None
+    roster_change_id: int | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Why it was not done, or not as asked. `path`: the field of the input that it is about."""
+
+    code: MutationErrorCode
+    message: str
+    path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subjects:
+    """Our ids of what it was about, as far as they are known."""
+
+    person_id: int | None = None
+    course_id: int | None = None
+    enrollment_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intent:
+    """`step`: what Canvas is or was told, as JSON. `busy_until`: somebody may be at it until then."""
+
+    id: int
+    institution_id: int
+    operation: str
+    digest: str
+    state: State
+    step: str | None
+    problem: Problem | None
+    subjects: Subjects
+    actor_id: int | None
+    told_at: datetime | None
+    busy_until: datetime
+
+    @property
+    def ended(self) -> bool:
+        return self.state in (State.DONE, State.REFUSED)
+
+    @property
+    def passing(self) -> bool:
+        """Refused for what may be over by now, with nothing done: it may be tried again."""
+        return (
+            self.state is State.REFUSED
+            and self.problem is not None
+            and self.problem.code in _PASSING
+        )
+
+
+async def open_(
+    tx: Transaction, institution_id: int, asked: Asked, *, now: datetime, busy_until: datetime
+) -> tuple[Intent, bool]:
+    """The intent of this key, and whether it is new. WriteRefused where the key was used for another question."""
+    made = await tx.rows(
+        "insert into intent (institution_id, operation, caller, key, digest, asked, service, actor_id, real_user, state,"
+        f" read_back, roster_change_id, line, asked_at, busy_until) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, '{State.ASKED}',"
+        " false, $10, $11, $12, $13) on conflict (institution_id, caller, key) do nothing returning id",
+        institution_id,
+        asked.operation,
+        asked.caller,
+        asked.key,
+        asked.digest,
+        asked.said,
+        asked.service,
+        asked.actor_id,
+        asked.real_user,
+        asked.roster_change_id,
+        asked.line,
+        now,
+        busy_until,
+    )
+    if made:
+        return await get(tx, institution_id, int(made[0]["id"])), True
+    rows = await tx.rows(
+        f"{_SELECT} where institution_id = $1 and caller = $2 and key = $3",
+        institution_id,
+        asked.caller,
+        asked.key,
+    )
+    intent = _intent(rows[0])
+    if intent.digest != asked.digest:
+        raise WriteRefused(
+            MutationErrorCode.IDEMPOTENCY_MISMATCH,
+            "This idempotencyKey was used with another input.",
+            "idempotencyKey",
+        )
+    return intent, False
+
+
+async def get(tx: Transaction, institution_id: int, intent_id: int) -> Intent:
+    found = f"{_SELECT} where institution_id = $1 and id = $2"
+    return _intent((await tx.rows(found, institution_id, intent_id))[0])
+
+
+async def take_over(
+    tx: Transaction, intent: Intent, *, now: datetime, busy_until: datetime
+) -> bool:
+    """Be the one who goes on with it; False where somebody else may still be at it."""
+    return bool(
+        await tx.run(
+            "update intent set state = $3, problem = null, ended_at = null, busy_until = $4"
+            " where institution_id = $1 and id = $2 and state = $5 and (busy_until <= $6 or $5 = 'REFUSED')",
+            intent.institution_id,
+            intent.id,
+            (State.ASKED if intent.state is State.REFUSED else intent.state).value,
+            busy_until,
+            intent.state.value,
+            now,
+        )
+    )
+
+
+async def blocking(
+    tx: Transaction, institution_id: int, target: str, intent_id: int
+) -> Intent | None:
+    """Another change of the same thing of which it is not known whether it was done. Holds the institution's lock."""
+    await merging.lock(tx, institution_id)
+    rows = await tx.rows(
+        f"{_SELECT} where institution_id = $1 and state = $2 and target = $3 and id <> $4 order by id limit 1",
+        institution_id,
+        State.TOLD.value,
+        target,
+        intent_id,
+    )
+    return _intent(rows[0]) if rows else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Telling:
+    """What Canvas is about to be told: `step` as JSON, about `target`."""
+
+    step: str
+    target: str
+    authority: Authority
+    subjects: Subjects
+
+
+async def tell(
+    tx: Transaction, intent: Intent, telling: Telling, *, now: datetime, busy_until: datetime
+) -> None:
+    await tx.run(
+        "update intent set state = $3, step = $4, target = $5, authority = $6, person_id = $7, course_id = $8,"
+        " enrollment_id = $9, told_at = $10, busy_until = $11 where institution_id = $1 and id = $2",
+        intent.institution_id,
+        intent.id,
+        State.TOLD.value,
+        telling.step,
+        telling.target,
+        telling.authority.value,
+        telling.subjects.person_id,
+        telling.subjects.course_id,
+        telling.subjects.enrollment_id,
+        now,
+        busy_until,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """`answer`: what Canvas said, as JSON; `read_back`: it was lost, and looked up."""
+
+    state: State
+    subjects: Subjects = Subjects()
+    problem: Problem | None = None
+    answer: str | None = None
+    read_back: bool = False
+
+
+async def end(tx: Transaction, intent: Intent, ending: Ending, *, now: datetime) -> None:
+    """What is not said of its subjects stays as it was told."""
+    problem = ending.problem
+    said = None if problem is None else [problem.code, problem.message, problem.path]
+    await tx.run(
+        "update intent set state = $3, problem = $4, answer = $5, read_back = $6, person_id = coalesce($7, person_id),"
+        " course_id = coalesce($8, course_id), enrollment_id = coalesce($9, enrollment_id), ended_at = $10"
+        " where institution_id = $1 and id = $2",
+        intent.institution_id,
+        intent.id,
+        ending.state.value,
+        None if said is None else orjson.dumps(said).decode(),
+        ending.answer,
+        ending.read_back,
+        ending.subjects.person_id,
+        ending.subjects.course_id,
+        ending.subjects.enrollment_id,
+        now,
+    )
+
+
+async def wait_until(tx: Transaction, intent: Intent, busy_until: datetime) -> None:
+    """Nobody decides before then that it was not done."""
+    await tx.run(
+        "update intent set busy_until = $3 where institution_id = $1 and id = $2",
+        intent.institution_id,
+        intent.id,
+        busy_until,
+    )
+
+
+async def left_open(database: Database, institution_id: int, now: datetime) -> list[Intent]:
+    """Those that nobody can be at any more and of which it is not known whether they were done.
+
+    Of larger changes the lines are looked after by whoever carries these out.
+    """
+    rows = await database.rows(
+        f"{_SELECT} where institution_id = $1 and state = $2 and busy_until <= $3 and roster_change_id is null order by id",
+        institution_id,
+        State.TOLD.value,
+        now,
+    )
+    return [_intent(row) for row in rows]
+
+
+async def after_restart(database: Database, institution_id: int, now: datetime) -> None:
+    """On SQLite one process writes: whatever was begun before it started, nobody is at."""
+    if database.dialect is not Dialect.SQLITE:
+        return
+
+    async def work(tx: Transaction) -> None:
+        await tx.run(
+            "update intent set busy_until = $2 where institution_id = $1 and busy_until > $2"
+            f" and state in ('{State.ASKED}', '{State.TOLD}')",
+            institution_id,
+            now,
+        )
+
+    await database.transact(work)
+
+
+_SELECT = (
+    "select id, institution_id, operation, digest, state, step, problem, person_id, course_id, enrollment_id, actor_id,"
+    " told_at, busy_until from intent"
+)
+
+
+def _intent(row: Row) -> Intent:
+    return Intent(
+        id=int(row["id"]),
+        institution_id=int(row["institution_id"]),
+        operation=row["operation"],
+        digest=row["digest"],
+        state=State(row["state"]),
+        step=row["step"],
+        problem=problem_of(row["problem"]),
+        subjects=Subjects(
+            person_id=row["person_id"],
+            course_id=row["course_id"],
+            enrollment_id=row["enrollment_id"],
+        ),
+        actor_id=row["actor_id"],
+        told_at=None if row["told_at"] is None else time(row["told_at"]),
+        busy_until=time(row["busy_until"]),
+    )
+
+
+def problem_of(kept: str | None) -> Problem | None:
+    if kept is None:
+        return None
+    code, message, path = orjson.loads(kept)
+    return Problem(code=MutationErrorCode(code), message=message, path=tuple(path))
