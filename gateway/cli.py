@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_erase(_command(commands, "erase", "erase a person, on their request", "erase"))
     _add_institution(_command(commands, "clean", "drop what is older than `retention`", "clean"))
+    _add_institution(_command(commands, "doctor", "try every credential and permission", "doctor"))
     _command(commands, "migrate", "make the database or bring it up to date", "migrate")
     _command(commands, "schema", "print the graph's SDL", "schema", configured=False)
     _add_demo(_described(commands, "demo", "show a demo school in GraphiQL"))

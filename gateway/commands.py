@@ -64,6 +64,28 @@ def import_file(options: Namespace) -> None:
     _for_institution(options, work)
 
 
+def doctor(options: Namespace) -> None:
+    from gateway.doctor.examining import examined  # noqa: PLC0415  everything that is tried hangs on it
+    from gateway.http.client import Client  # noqa: PLC0415  as above
+
+    configured = _settings(options)
+    chosen = _chosen(configured, options.institution)
+    missing = 0
+
+    async def work(database: Database, _institution: Institution) -> None:
+        nonlocal missing
+        async with Client(
+            allows_private_networks=configured.server.allows_private_networks
+        ) as http:
+            async for finding in examined(configured, chosen, database, http, _now):
+                print(finding, flush=True)
+                missing += not finding.works
+
+    _for_institution(options, work)
+    if missing:
+        raise RosterError(f"{missing} thing{'s' if missing > 1 else ''} to mend, as told above")
+
+
 def schema(_options: Namespace) -> None:
     from resolvers.schema import print_sdl  # noqa: PLC0415  the graph, which no other command needs
 

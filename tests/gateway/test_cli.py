@@ -150,12 +150,13 @@ def test_only_what_is_built_is_offered(roster: Roster) -> None:
         "deployment",
         "erase",
         "clean",
+        "doctor",
         "migrate",
         "schema",
         "demo",
         "twin",
     ] == offered
-    for unbuilt in ("sync", "doctor", "worker"):
+    for unbuilt in ("sync", "worker"):
         answer = roster(unbuilt)
         assert 2 == answer.returncode
         assert "invalid choice" in answer.stderr
