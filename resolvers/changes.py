@@ -1,6 +1,5 @@
 """Entries of the feed as the graph shows them."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
@@ -9,19 +8,18 @@ import strawberry
 from strawberry import ID
 
 from gateway import feed
-from gateway.changes import FIELDS, REFERENCES, SubjectType
+from gateway.changes import FIELDS, SubjectType
 from gateway.feed import Entry
+from gateway.feed_rows import row_of
 from gateway.readpath.paging import page_size
-from gateway.readpath.registry import Reader, Row
+from gateway.readpath.registry import Row
 from gateway.viewer import Scope
-from models import canvas_ids
 from models.roster import ChangeKind, Source
 from resolvers import filters, inputs, nodes
 from resolvers.connections import PageInfo
 from resolvers.context import Context, Info
 from resolvers.lists import First
 from resolvers.provenance import described
-from resolvers.scalars import moment_text
 from resolvers.types import Node, SyncRun, User, resolved
 
 WhichChanges = Annotated[
@@ -137,44 +135,3 @@ def note(context: Context, entries: Sequence[Entry]) -> None:
     people = {one.subject_id for one in entries if one.subject_type == SubjectType.USER}
     others = sum(one.subject_type == SubjectType.ENROLLMENT for one in entries)
     context.shows(("Feed", 0), len(people) + others, FIELDS[SubjectType.USER].values())
-
-
-def row_of(entry: Entry, reader: Reader) -> Row:
-    return {
-        "row_id": entry.subject_id,
-        "cursor": entry.cursor,
-        "at": entry.at,
-        "kind": entry.kind,
-        "subjectType": entry.subject_type,
-        "subjectId": reader.node_id(entry.subject_type, entry.subject_id),
-        "before": _values(entry.subject_type, entry.before, reader),
-        "after": _values(entry.subject_type, entry.after, reader),
-        "cause": {
-            "source": entry.source,
-            "sisImportId": None if entry.sis_import_id is None else str(entry.sis_import_id),
-            "sync_run_id": entry.sync_run_id,
-            "actor_id": entry.actor_id,
-        },
-    }
-
-
-def _values(type_name: str, text: str | None, reader: Reader) -> list[Row] | None:
-    """The fields of a change, without those that may not be seen."""
-    if text is None:
-        return None
-    return [
-        {"field": value["field"], "value": _shown(value["field"], value["value"], reader)}
-        for value in json.loads(text)
-        if not reader.rights.hides(type_name, value["field"], None)
-    ]
-
-
-def _shown(field: str, value: str | None, reader: Reader) -> str | None:
-    """The feed keeps references as our row ids and Canvas ids in their global form (`gateway.changes`)."""
-    if value is None:
-        return None
-    if field == "canvasId":
-        return canvas_ids.to_rest(int(value), reader.shard)
-    if field in REFERENCES:
-        return reader.node_id(REFERENCES[field], int(value))
-    return moment_text(value) if field.endswith("At") else value

@@ -3,7 +3,8 @@
 from gateway.outcomes import Outcome, Try
 from gateway.planner import Verdict
 from gateway.readpath.registry import Row
-from resolvers.scalars import duration_text, moment_text
+from models.moments import moment_text
+from resolvers.scalars import duration_text
 
 
 def plan_of(outcome: Outcome | None) -> Row:

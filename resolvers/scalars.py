@@ -7,6 +7,8 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
+from models.moments import moment_text
+
 _RFC_3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", flags=re.ASCII
 )
@@ -15,13 +17,6 @@ _ISO_8601 = re.compile(
     r"(T(?=.)((?P<hours>\d+)H)?((?P<minutes>\d+)M)?((?P<seconds>\d+(\.\d+)?)S)?)?",
     flags=re.ASCII,
 )
-
-
-def moment_text(value: datetime | str) -> str:
-    """SQLite hands a moment over as the UTC text that it keeps."""
-    if isinstance(value, datetime):
-        value = value.astimezone(UTC).isoformat()
-    return value.replace(" ", "T", 1).replace("+00:00", "Z")
 
 
 def moment(value: object) -> datetime:

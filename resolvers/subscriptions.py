@@ -9,11 +9,12 @@ from strawberry import ID
 
 from gateway import feed
 from gateway.feed import ChangeFilter
+from gateway.feed_rows import row_of
 from gateway.readpath.lookups import By
 from gateway.viewer import Scope
 from models.roster import SyncRunState
 from resolvers import filters, inputs, nodes
-from resolvers.changes import Change, WhichChanges, note, row_of
+from resolvers.changes import Change, WhichChanges, note
 from resolvers.context import Info
 from resolvers.types import SyncRun
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from gateway.readpath import node_ids
 from models import text
+from models.moments import moment_text
 from models.roster import CourseState, EnrollmentState, EnrollmentType, UserState
-from resolvers.scalars import moment_text
 from tests.factories import NOW, School
 from tests.resolvers import mixed_school
 from tests.resolvers.conftest import Graph

@@ -7,7 +7,8 @@ from graphql import GraphQLError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolvers.scalars import duration, duration_text, moment, moment_text
+from models.moments import moment_text
+from resolvers.scalars import duration, duration_text, moment
 
 NOON = datetime(2026, 9, 1, 12, tzinfo=UTC)
 
