@@ -23,7 +23,7 @@ from models.roster import ChangeKind, Source
 class Telling:
     """Who tells what as of when, and whether the feed hears of it (a first load ends in one BASELINE instead).
 
-    `made`: whether it hears of rows that are new, too.
+    `made`: whether it hears of rows that are new, too. `actor_id`: the person whose doing it is.
     """
 
     institution_id: int
@@ -33,6 +33,7 @@ class Telling:
     now: datetime
     feed: bool
     made: bool = True
+    actor_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,15 +247,16 @@ async def _tell(
     course = shape.course or "cast(null as bigint)"
     await tx.run(
         "insert into change (institution_id, position, at, kind, subject_type, subject_id, course_id, before, after,"
-        " source, sync_run_id) select $1, $2 + row_number() over (order by n), $3,"
+        " source, sync_run_id, actor_id) select $1, $2 + row_number() over (order by n), $3,"
         f" {_kind()}, '{shape.subject}', id, {course},"
-        f" case when fresh is null then '[' || substr({before}, 2) || ']' end, '[' || substr({after}, 2) || ']', $4, $5"
+        f" case when fresh is null then '[' || substr({before}, 2) || ']' end, '[' || substr({after}, 2) || ']', $4, $5, $6"
         f" from merged where {_changed(tx, shape, told)}{'' if telling.made else ' and fresh is null'}",
         telling.institution_id,
         first - 1,
         telling.now,
         telling.source.value,
         telling.run_id,
+        telling.actor_id,
     )
 
 

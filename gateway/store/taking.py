@@ -46,21 +46,35 @@ async def take(
     """All of the batch, or nothing of it."""
 
     async def work(tx: Transaction) -> Taken:
-        await merging.lock(tx, batch.institution_id)
-        first = await _first_load(tx, batch)
-        telling = Telling(
-            institution_id=batch.institution_id,
-            source=batch.source,
-            as_of=batch.began_at,
-            run_id=None,
-            now=now,
-            feed=True,
-            made=first is None,
-        )
-        taking = _Taking(tx=tx, batch=batch, now=now, trust=trust, guard=guard, telling=telling)
-        return await taking.take(first)
+        return await take_in(tx, batch, now=now, trust=trust, guard=guard)
 
     return await database.transact(work)
+
+
+async def take_in(
+    tx: Transaction,
+    batch: Batch,
+    *,
+    now: datetime,
+    trust: Trust = Trust(),  # noqa: B008  frozen
+    guard: Guard = Guard(),  # noqa: B008  frozen
+    actor_id: int | None = None,
+) -> Taken:
+    """The same inside a transaction that does more. `actor_id`: the person whose doing it is."""
+    await merging.lock(tx, batch.institution_id)
+    first = await _first_load(tx, batch)
+    telling = Telling(
+        institution_id=batch.institution_id,
+        source=batch.source,
+        as_of=batch.began_at,
+        run_id=None,
+        now=now,
+        feed=True,
+        made=first is None,
+        actor_id=actor_id,
+    )
+    taking = _Taking(tx=tx, batch=batch, now=now, trust=trust, guard=guard, telling=telling)
+    return await taking.take(first)
 
 
 async def _first_load(tx: Transaction, batch: Batch) -> int | None:
