@@ -7,7 +7,6 @@ import strawberry
 from strawberry import ID
 
 from gateway.desk import Decision, Settled
-from gateway.errors import BadRequest
 from gateway.readpath import filters as conditions
 from gateway.readpath import ledger
 from gateway.readpath.filters import Filter
@@ -18,6 +17,7 @@ from resolvers.connections import PageInfo
 from resolvers.context import Context, Info
 from resolvers.enums import ResolveTask
 from resolvers.lists import After, Asked, First
+from resolvers.mutation_errors import KEY, checked_key
 from resolvers.provenance import described
 from resolvers.types import Node, User
 
@@ -73,7 +73,7 @@ class ResolveIdentityInput:
     task: ResolveTask = strawberry.field(description="What to do with it.")
     idempotency_key: str | None = strawberry.field(
         default=None,
-        description="The same key with the same input gives the first answer again, with another input an error.",
+        description=KEY,
     )
 
 
@@ -100,14 +100,13 @@ async def conflicts(
 async def decide(info: Info, asked: ResolveIdentityInput) -> Settled:
     context = info.context
     context.viewer.require(Scope.ADMIN)
-    if asked.idempotency_key is not None and not 0 < len(asked.idempotency_key) <= 255:
-        raise BadRequest("An idempotencyKey has 1 to 255 characters.")
     decision = Decision(
         conflict_id=context.reader.decode_as(TYPE, asked.conflict),
         resolution=_RESOLUTIONS.get(asked.task),
         undo=asked.task is ResolveTask.UNDO,
     )
-    settled = await context.writes_desk().decide(context.viewer, decision, asked.idempotency_key)
+    key = checked_key(asked.idempotency_key)
+    settled = await context.writes_desk().decide(context.viewer, decision, key)
     context.feed.nudge()
     context.renew()  # what was loaded before may have changed
     return settled

@@ -5,26 +5,11 @@ from typing import Annotated, Any
 import strawberry
 
 from gateway.desk import Settled
-from models.roster import MutationErrorCode
-from resolvers import desk, nodes
+from resolvers import desk, mutation_errors, nodes
 from resolvers.context import Info
+from resolvers.mutation_errors import MutationError
 from resolvers.provenance import described
 from resolvers.types import User, resolved
-
-
-@strawberry.interface(description="Why a mutation was not carried out.")
-class MutationError:
-    code: MutationErrorCode = described("What kind of reason it is.")
-    message: str = described("The same in words.")
-    path: list[str] | None = described("The field of the input that it is about.")
-
-
-@strawberry.type(description="A reason that lies in what was asked, or in how things stand.")
-class InputError(MutationError):
-    @classmethod
-    def is_type_of(cls, _row: object, _info: object) -> bool:
-        """There is no other kind yet."""
-        return True
 
 
 @strawberry.type(description="A person, after a mutation.")
@@ -49,8 +34,7 @@ def _payload(settled: Settled) -> dict[str, object]:
     problem = settled.problem
     errors = []
     if problem is not None:
-        path = list(problem.path) or None
-        errors = [{"code": problem.code, "message": problem.message, "path": path}]
+        errors = [mutation_errors.row_of(problem.code, problem.message, problem.path)]
     return {"user_id": settled.user_id, "errors": errors}
 
 

@@ -19,7 +19,8 @@ from resolvers.compiled import Compiled
 from resolvers.context import Context
 from resolvers.documents import UseDocument
 from resolvers.masking import Schema
-from resolvers.mutations import InputError, Mutation
+from resolvers.mutation_errors import InputError
+from resolvers.mutations import Mutation
 from resolvers.operations import Graph
 from resolvers.queries import Query
 from resolvers.scalars import SCALARS
