@@ -35,6 +35,15 @@ class Authority(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Subjects:
+    """Our ids of what it was about, as far as they are known."""
+
+    person_id: int | None = None
+    course_id: int | None = None
+    enrollment_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Asked:
     """What somebody asked for. `caller`: whose `key` it is; `said`: the input, as JSON, and `digest` of it.
 
@@ -61,15 +70,6 @@ class Problem:
     code: MutationErrorCode
     message: str
     path: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subjects:
-    """Our ids of what it was about, as far as they are known."""
-
-    person_id: int | None = None
-    course_id: int | None = None
-    enrollment_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,42 +150,47 @@ async def get(tx: Transaction, institution_id: int, intent_id: int) -> Intent:
 async def take_over(
     tx: Transaction, intent: Intent, *, now: datetime, busy_until: datetime
 ) -> bool:
-    """Be the one who goes on with it; False where somebody else may still be at it."""
+    """Begin it anew, nothing having been done; False where somebody else may be at it."""
+    free = "state = 'REFUSED'" if intent.passing else "state = 'ASKED' and busy_until <= $4"
     return bool(
         await tx.run(
-            "update intent set state = $3, problem = null, ended_at = null, busy_until = $4"
-            " where institution_id = $1 and id = $2 and state = $5 and (busy_until <= $6 or $5 = 'REFUSED')",
+            f"update intent set state = 'ASKED', problem = null, ended_at = null, busy_until = $3"
+            f" where institution_id = $1 and id = $2 and $4 <= $3 and {free}",
             intent.institution_id,
             intent.id,
-            (State.ASKED if intent.state is State.REFUSED else intent.state).value,
             busy_until,
-            intent.state.value,
             now,
         )
     )
 
 
-async def blocking(
-    tx: Transaction, institution_id: int, target: str, intent_id: int
-) -> Intent | None:
-    """Another change of the same thing of which it is not known whether it was done. Holds the institution's lock."""
-    await merging.lock(tx, institution_id)
+async def reserve(tx: Transaction, intent: Intent, target: str, now: datetime) -> Intent | None:
+    """Be the only one who changes `target`; else whoever does, or may have done it. An intent may reserve again."""
+    await merging.lock(tx, intent.institution_id)
     rows = await tx.rows(
-        f"{_SELECT} where institution_id = $1 and state = $2 and target = $3 and id <> $4 order by id limit 1",
-        institution_id,
-        State.TOLD.value,
+        f"{_SELECT} where institution_id = $1 and id <> $2 and target = $3 and (state = 'TOLD' or (state = 'ASKED'"
+        " and busy_until > $4)) order by id limit 1",
+        intent.institution_id,
+        intent.id,
         target,
-        intent_id,
+        now,
     )
-    return _intent(rows[0]) if rows else None
+    if rows:
+        return _intent(rows[0])
+    await tx.run(
+        "update intent set target = $3 where institution_id = $1 and id = $2",
+        intent.institution_id,
+        intent.id,
+        target,
+    )
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Telling:
-    """What Canvas is about to be told: `step` as JSON, about `target`."""
+    """What Canvas is about to be told: `step` is the order as JSON."""
 
     step: str
-    target: str
     authority: Authority
     subjects: Subjects
 
@@ -194,13 +199,12 @@ async def tell(
     tx: Transaction, intent: Intent, telling: Telling, *, now: datetime, busy_until: datetime
 ) -> None:
     await tx.run(
-        "update intent set state = $3, step = $4, target = $5, authority = $6, person_id = $7, course_id = $8,"
-        " enrollment_id = $9, told_at = $10, busy_until = $11 where institution_id = $1 and id = $2",
+        "update intent set state = $3, step = $4, authority = $5, person_id = $6, course_id = $7, enrollment_id = $8,"
+        " told_at = $9, busy_until = $10 where institution_id = $1 and id = $2",
         intent.institution_id,
         intent.id,
         State.TOLD.value,
         telling.step,
-        telling.target,
         telling.authority.value,
         telling.subjects.person_id,
         telling.subjects.course_id,

@@ -1,0 +1,221 @@
+"""One enrollment or person changed for somebody: asked, looked at, decided, told, and answered the same when asked again."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import TypeAlias
+
+from gateway.batch import Enrollment
+from gateway.canvas import enrollment_writes
+from gateway.canvas.enrollment_writes import NewPerson, Posted, Shown, Task
+from gateway.errors import AddressRefused, SourceError, WriteRefused
+from gateway.store import intents, targets
+from gateway.store.intents import Asked, Intent, Problem, Subjects
+from gateway.store.targets import Known
+from gateway.uow import Database
+from gateway.viewer import Viewer
+from gateway.writes import deciding
+from gateway.writes.acting import Acting, Actors, check_may_write
+from gateway.writes.carrying import Carrier, Ended
+from gateway.writes.deciding import AlreadyThere, Expected, Update
+from gateway.writes.orders import Order, target_of
+from models.roster import EnrollmentState, EnrollmentType, MutationErrorCode
+
+_SETTLED_EVERY_SECONDS = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Creation:
+    """A new enrollment, by our ids. `section_id` decides the course where both are given."""
+
+    person_id: int
+    course_id: int | None = None
+    section_id: int | None = None
+    type: EnrollmentType | None = None
+    role: str | None = None
+    state: EnrollmentState = EnrollmentState.INVITED
+    associated_id: int | None = None
+    limit_to_section: bool = False
+    start_at: datetime | None = None
+    end_at: datetime | None = None
+    notify: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changed:
+    """An enrollment that is to change. `task` None and `update` None: it is reactivated."""
+
+    enrollment_id: int
+    expected: Expected = Expected()  # noqa: RUF009  frozen
+    update: Update | None = None
+    task: Task | None = None
+
+
+Change: TypeAlias = Creation | Changed | NewPerson
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """`said`: the input as JSON; `find` finds out what it means, WriteRefused where it means nothing that can be done."""
+
+    operation: str
+    said: str
+    key: str | None
+    find: Callable[[], Awaitable[Change]]
+
+
+class Singles:
+    """Of one institution."""
+
+    def __init__(self, *, carrier: Carrier, actors: Actors, database: Database) -> None:
+        self._carrier = carrier
+        self._actors = actors
+        self._database = database
+        self._running: set[asyncio.Task[Ended]] = set()
+
+    async def carry_out(self, viewer: Viewer, request: Request) -> Ended:
+        """Whoever asked may leave; it is carried out all the same."""
+        task = asyncio.create_task(self._carried_out(viewer, request))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Wait for what was begun."""
+        if self._running:
+            await asyncio.wait(self._running)
+
+    async def recover(self) -> None:
+        """Find out what came of changes that another process, or this one before it was started anew, left open."""
+        await intents.after_restart(
+            self._database, self._carrier.institution_id, self._carrier.now()
+        )
+        while True:
+            try:
+                await self._carrier.settle_left_open(self._actors.service(background=True))
+            except WriteRefused:
+                return  # nobody to look as
+            await self._carrier.sleep(_SETTLED_EVERY_SECONDS)
+
+    async def _carried_out(self, viewer: Viewer, request: Request) -> Ended:
+        try:
+            check_may_write(viewer)
+            acting = await self._actors.of(viewer)
+            intent, ended = await self._carrier.begin(_asked(viewer, request), acting)
+        except WriteRefused as refused:
+            return Ended(done=False, problem=_problem(refused))
+        if ended is not None:
+            return ended
+        subjects = Subjects()
+        try:
+            change = await request.find()
+            if isinstance(change, NewPerson):
+                return await self._carrier.tell(
+                    intent, deciding.make_person(change), acting, subjects
+                )
+            known = await self._known(change)
+            subjects = known.subjects
+            await self._carrier.reserve(intent, target_of(known.course, known.person), acting)
+            order = await self._decided(change, known, acting)
+        except AlreadyThere as there:
+            return await self._there(intent, there, subjects)
+        except WriteRefused as refused:
+            return await self._carrier.refuse(intent, refused, subjects)
+        if order is None:
+            return await self._carrier.nothing_to_do(intent, subjects)
+        return await self._carrier.tell(intent, order, acting, subjects)
+
+    async def _known(self, change: Creation | Changed) -> Known:
+        look = (
+            partial(targets.of_enrollment, row_id=change.enrollment_id)
+            if isinstance(change, Changed)
+            else partial(
+                targets.of_creation,
+                person_id=change.person_id,
+                course_id=change.course_id,
+                section_id=change.section_id,
+                associated_id=change.associated_id,
+            )
+        )
+        return await look(self._database, self._carrier.institution_id)
+
+    async def _decided(
+        self, change: Creation | Changed, known: Known, acting: Acting
+    ) -> Order | None:
+        shown = await self._shown(known, acting)
+        shard = self._carrier.shard
+        if isinstance(change, Creation):
+            return deciding.create(_posted(change, known), shown.enrollments, shard)
+        row = None if known.enrollment is None else shown.row(known.enrollment)
+        if row is None:
+            words = "Canvas shows no such enrollment in this course to whoever asks."
+            raise WriteRefused(MutationErrorCode.NOT_FOUND, words, "enrollment")
+        deciding.check(row, change.expected)
+        return _changed(change, row, shard)
+
+    async def _shown(self, known: Known, acting: Acting) -> Shown:
+        try:
+            return await enrollment_writes.shown(
+                self._carrier.canvas, acting.call, known.course, known.person, self._carrier.shard
+            )
+        except (SourceError, AddressRefused) as error:
+            refused = enrollment_writes.refusal(error)
+            raise refused or WriteRefused(
+                MutationErrorCode.CANVAS_UNAVAILABLE, f"Canvas could not be asked: {error}"
+            ) from error
+
+    async def _there(self, intent: Intent, there: AlreadyThere, subjects: Subjects) -> Ended:
+        """With the enrollment that is there, where the store has it."""
+        found = await targets.enrollment(
+            self._database, self._carrier.institution_id, there.row.canvas_id
+        )
+        return await self._carrier.refuse(intent, there, replace(subjects, enrollment_id=found))
+
+
+def _changed(change: Changed, row: Enrollment, shard: int) -> Order | None:
+    if change.update is not None:
+        return deciding.update(row, change.update, shard)
+    if change.task is not None:
+        return deciding.end(row, change.task, shard)
+    return deciding.reactivate(row, shard)
+
+
+def _posted(change: Creation, known: Known) -> Posted:
+    return Posted(
+        course=known.course,
+        person=known.person,
+        section=known.section,
+        type=change.type,
+        role=change.role,
+        state=change.state,
+        associated=known.associated,
+        limit_to_section=change.limit_to_section,
+        start_at=change.start_at,
+        end_at=change.end_at,
+        notify=change.notify,
+    )
+
+
+def _asked(viewer: Viewer, request: Request) -> Asked:
+    person = viewer.acts_for_id or viewer.user_id
+    service = viewer.service
+    caller = f"person:{person}"
+    if person is None and service is not None:
+        caller = f"service:{hashlib.sha256(service.name.encode()).hexdigest()[:32]}"
+    return Asked(
+        operation=request.operation,
+        caller=caller,
+        key=request.key,
+        digest=hashlib.sha256(f"{request.operation} {request.said}".encode()).hexdigest(),
+        said=request.said,
+        service=None if service is None else service.name,
+        actor_id=person,
+        real_user=None if viewer.launched is None else viewer.launched.real_user,
+    )
+
+
+def _problem(refused: WriteRefused) -> Problem:
+    return Problem(code=refused.code, message=str(refused), path=tuple(refused.path))
