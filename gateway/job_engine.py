@@ -42,11 +42,13 @@ async def launched(
     database: Database,
     file: Path,
     jobs: Sequence[Job],
+    schedules: Sequence[Schedule],
     runner: str,
     clock: Callable[[], datetime],
 ) -> AsyncIterator["Engine"]:
     """`file`: where it keeps what it knows, if the database is a file."""
     by_name = {job.name: job for job in jobs}
+    wanted = {one.name for one in schedules}
     tasks: set[asyncio.Task[Any]] = set()
 
     @DBOS.workflow(name="job")
@@ -64,6 +66,8 @@ async def launched(
     @DBOS.workflow(name="scheduled")
     async def scheduled(at: datetime, job: tuple[str, str, int, Arguments]) -> None:
         schedule, name, institution_id, arguments = job
+        if schedule not in wanted:
+            return  # it was made up for before it was deleted
         key = f"{schedule}-{at:%Y%m%dT%H%M%S}"
 
         async def ask() -> None:
@@ -98,7 +102,9 @@ async def launched(
             polling_interval_sec=_QUEUE_LOOK_SECONDS,
             on_conflict="always_update",
         )
-        yield Engine(database, runner, work, scheduled, clock)
+        engine = Engine(database, runner, work, scheduled, clock)
+        await engine.schedule(schedules)
+        yield engine
     finally:
         # What is cut off must stay pending: once the engine has let go, nothing is noted as failed.
         for task in tasks:

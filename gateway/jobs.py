@@ -79,9 +79,8 @@ async def running_jobs(
             await queued_jobs.beat(database, runner)
             stack.push_async_callback(queued_jobs.gone, database, runner)
         engine = await stack.enter_async_context(
-            job_engine.launched(database, _beside(database, "jobs"), jobs, runner, clock)
+            job_engine.launched(database, _beside(database, "jobs"), jobs, schedules, runner, clock)
         )
-        await engine.schedule(schedules)
         chores = [(engine.hand_over, _LOOK_SECONDS), (engine.tidy, _TIDY_SECONDS)]
         if database.dialect is Dialect.POSTGRES:
             chores.append((engine.look_after, _BEAT_SECONDS))
