@@ -8,7 +8,6 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from typing import Any, NamedTuple
@@ -186,8 +185,7 @@ class _Run:
     async def _list(self, resolved: Resolved, listing: Listing, rows: Rows) -> None:
         """The pages of a list for all its parents, their records written as they come."""
         field, waiting = listing.field, listing.rows.none_waiting()
-        parts, shape = listing.selected
-        shape = replace(shape, decode=partial(listing.rows.decode, waiting))
+        selected = listing.selected._replace(decode=partial(listing.rows.decode, waiting))
         places = [field.place(row) for row, _ in rows]
         parents = list(dict.fromkeys(places))
         found = await lists.listed(
@@ -195,7 +193,7 @@ class _Run:
             field.type_name,
             field.column,
             field.asked(**self._converted(resolved.field, self._arguments(resolved))),
-            lists.Selected(parts, shape),
+            selected,
             parents,
         )
         around = resolved.writer.none_waiting()

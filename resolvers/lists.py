@@ -13,7 +13,7 @@ from gateway.readpath.ledger import Parent
 from gateway.readpath.levels import Level, Listing
 from gateway.readpath.paging import Direction, Order, Window, list_key
 from gateway.readpath.registry import TABLES, USER, Row
-from gateway.readpath.shapes import Shape
+from gateway.readpath.shapes import MakeDecode, Shape, as_rows
 from models.roster import FieldGroup
 from resolvers import filters, inputs, needs
 from resolvers.context import Context, Info
@@ -66,10 +66,11 @@ class Asked:
 
 
 class Selected(NamedTuple):
-    """What of a connection was selected, and what of each of its rows."""
+    """What of a connection was selected, and what of each of its rows, which `decode` makes."""
 
     parts: Parts
     shape: Shape
+    decode: MakeDecode = as_rows
 
 
 async def connection(
@@ -157,7 +158,7 @@ async def _question(
         key=key,
     )
     return Question(
-        level=Level(listing),
+        level=Level(listing, selected.decode),
         subject=type_name,
         parts=selected.parts,
         wanted=filters.freshness(context, asked.freshness),

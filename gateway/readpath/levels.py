@@ -2,19 +2,30 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from gateway.readpath.connections import Connections, Record
 from gateway.readpath.filters import Filter
 from gateway.readpath.paging import Cursor, Order, Window, order_value
 from gateway.readpath.provenance import Tally
 from gateway.readpath.registry import USER, Reader, Row, as_time
-from gateway.readpath.shapes import Columns, Decode, Shape, select
-from gateway.readpath.sql import From, Statement
+from gateway.readpath.shapes import (
+    Columns,
+    Decode,
+    MakeDecode,
+    Placed,
+    Shape,
+    as_rows,
+    placed,
+    select,
+)
+from gateway.readpath.sql import From, Statement, array
 from gateway.uow import Dialect
 from models.roster import Source
 
 ROOT = 0  # stands for the parent of a list that has none
+_KEPT = 512  # statements
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,15 +56,20 @@ class Page:
         return Cursor(key, row_id, value, as_of)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Selected:
-    """How a statement's records become pages: what is made of one, and where its id and order value stand."""
+class Places(NamedTuple):
+    """Where a statement's records hold the parts of a list's row, its id, and its order value."""
 
-    decode: Decode
+    row: Placed
     row_id: int
     order: int
 
-    def page(self, listing: Listing, records: Sequence[Record]) -> Page:
+    @classmethod
+    def of(cls, listing: Listing, rows: From, columns: Columns, reader: Reader) -> "Places":
+        row = placed(listing.shape, rows, columns, reader)
+        order = columns.place(listing.order.value(rows))
+        return cls(row, columns.place(rows.sql("{t}.id")), order)
+
+    def page(self, listing: Listing, records: Sequence[Record], decode: Decode) -> Page:
         """Of one parent's records: the one beyond the page's size tells that there are more."""
         size = listing.window.size
         kept = list(records[:size])
@@ -64,19 +80,40 @@ class Selected:
             record = kept[index]
             return record[self.row_id], order_value(listing.order, record, self.order)
 
-        return Page(rows=self.decode(kept), more=len(records) > size, places=place)
+        return Page(rows=decode(kept), more=len(records) > size, places=place)
+
+
+class Prepared(NamedTuple):
+    """A list's statement for whatever parents.
+
+    `parents`: which of `values` they are; `parent`: where a record names its own. None: there is no such value.
+    """
+
+    sql: str
+    values: tuple[object, ...]
+    parents: int | None
+    parent: int | None
+    places: Places
+
+    def of(self, dialect: Dialect, parents: Sequence[int]) -> list[object]:
+        """Its values for these parents."""
+        values = list(self.values)
+        if self.parents is not None:
+            values[self.parents] = parents[0] if self.parent is None else array(dialect, parents)
+        return values
 
 
 @dataclass(frozen=True)
 class Level:
-    """The rows of one list, for whatever parents."""
+    """The rows of one list, for whatever parents; `decode` makes them of their records."""
 
     listing: Listing
+    decode: MakeDecode = as_rows
 
     async def pages(
         self, connections: Connections, reader: Reader, parents: Sequence[int]
     ) -> dict[int, Page]:
-        return await pages(connections, reader, self.listing, parents)
+        return await pages(connections, reader, self.listing, parents, self.decode)
 
     async def tallies(
         self,
@@ -112,15 +149,20 @@ async def by_id(
 
 
 async def pages(
-    connections: Connections, reader: Reader, listing: Listing, parents: Sequence[int] = (ROOT,)
+    connections: Connections,
+    reader: Reader,
+    listing: Listing,
+    parents: Sequence[int] = (ROOT,),
+    make_decode: MakeDecode = as_rows,
 ) -> dict[int, Page]:
     """The page of each parent, in one statement."""
-    read = _one_parent if len(parents) == 1 else _many_parents
-    statement = Statement(connections.dialect, reader)
-    sql, selected, parent = read(statement, reader, listing, parents)
-    records = await connections.fetch(sql, statement.values)
-    own = {parents[0]: records} if parent is None else by_parent(records, parent, parents)
-    return {parent_id: selected.page(listing, found) for parent_id, found in own.items()}
+    prepare = _kept if listing.window.cursor is None else _prepared
+    prepared = prepare(connections.dialect, reader, listing, len(parents) > 1)
+    records = await connections.fetch(prepared.sql, prepared.of(connections.dialect, parents))
+    place = prepared.parent
+    own = {parents[0]: records} if place is None else by_parent(records, place, parents)
+    decode = make_decode(prepared.places.row, reader)
+    return {parent: prepared.places.page(listing, found, decode) for parent, found in own.items()}
 
 
 def by_parent(
@@ -133,35 +175,42 @@ def by_parent(
     return found
 
 
-def selected(listing: Listing, rows: From, columns: Columns, reader: Reader) -> Selected:
-    decode = select(listing.shape, rows, columns, reader)
-    order = columns.place(listing.order.value(rows))
-    return Selected(decode=decode, row_id=columns.place(rows.sql("{t}.id")), order=order)
+def _prepared(dialect: Dialect, reader: Reader, listing: Listing, many: bool) -> Prepared:  # noqa: FBT001  lru_cache's way
+    return (_many_parents if many else _one_parent)(Statement(dialect, reader), reader, listing)
 
 
-def _one_parent(
-    statement: Statement, reader: Reader, listing: Listing, parents: Sequence[int]
-) -> tuple[str, Selected, None]:
+# What differs from request to request is no part of a statement: its parents, and the reader's `now`.
+_kept = lru_cache(maxsize=_KEPT)(_prepared)
+
+
+def _one_parent(statement: Statement, reader: Reader, listing: Listing) -> Prepared:
     rows, columns = From(statement, listing.shape.table), Columns()
-    chosen = selected(listing, rows, columns, reader)
-    parent = None if listing.parent is None else statement.bind(parents[0], "bigint")
+    places = Places.of(listing, rows, columns, reader)
+    parent, place = None, None
+    if listing.parent is not None:
+        parent = statement.bind(None, "bigint")
+        place = len(statement.values) - 1
     where = _where(rows, reader, listing, parent)
     clause, limit = _order_and_limit(rows, listing)
-    sql = f"select {columns} from {rows} where {where} order by {clause} limit {limit}"
-    return sql, chosen, None
+    return Prepared(
+        sql=f"select {columns} from {rows} where {where} order by {clause} limit {limit}",
+        values=tuple(statement.values),
+        parents=place,
+        parent=None,
+        places=places,
+    )
 
 
-def _many_parents(
-    statement: Statement, reader: Reader, listing: Listing, parents: Sequence[int]
-) -> tuple[str, Selected, int]:
+def _many_parents(statement: Statement, reader: Reader, listing: Listing) -> Prepared:
     """Each parent's page is cut inside, then its to-one rows are joined."""
-    parent_table, parent = statement.each(parents)
+    parent_table, parent = statement.each()
+    place = len(statement.values) - 1
     inner = From(statement, listing.shape.table)
     where = _where(inner, reader, listing, parent)
     inner_clause, limit = _order_and_limit(inner, listing)
     rows, columns = From(statement, listing.shape.table), Columns()
-    chosen = selected(listing, rows, columns, reader)
-    place = columns.place(parent)
+    places = Places.of(listing, rows, columns, reader)
+    own_parent = columns.place(parent)
     clause = listing.order.clause(rows, backwards=listing.window.backwards)
     if statement.dialect is Dialect.POSTGRES:
         page = f"select {inner.alias}.* from {inner} where {where} order by {inner_clause} limit {limit}"
@@ -171,8 +220,13 @@ def _many_parents(
         # the plus keeps SQLite from the institution's whole index where it does not know the table's size
         own = f"+{rows.alias}.institution_id = $1 and {rows.alias}.id in ({page})"
         source = f"{parent_table} join {rows.table.name} {rows.alias} on {own}{rows.joins}"
-    sql = f"select {columns} from {source} order by {parent}, {clause}"
-    return sql, chosen, place
+    return Prepared(
+        sql=f"select {columns} from {source} order by {parent}, {clause}",
+        values=tuple(statement.values),
+        parents=place,
+        parent=own_parent,
+        places=places,
+    )
 
 
 def _order_and_limit(rows: From, listing: Listing) -> tuple[str, str]:

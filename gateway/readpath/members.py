@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from gateway.readpath.connections import Connections, Record
 from gateway.readpath.filters import EnrollmentFilter, one_word_of, people
-from gateway.readpath.levels import Listing, Page, by_id, by_parent, selected
+from gateway.readpath.levels import Listing, Page, Places, by_id, by_parent
 from gateway.readpath.provenance import Tally
 from gateway.readpath.registry import ENROLLMENT, MEMBERSHIP, USER, Reader, Row, as_time
-from gateway.readpath.shapes import Columns, Shape
+from gateway.readpath.shapes import Columns, Shape, as_rows
 from gateway.readpath.sql import From, Statement
 from models.roster import EnrollmentState, EnrollmentType, Source
 
@@ -94,7 +94,7 @@ class Roster:
         statement = Statement(connections.dialect, reader)
         words = _said(statement, reader, self._filter, courses)
         rows, columns = From(statement, USER), Columns()
-        chosen = selected(self.listing, rows, columns, reader)
+        places = Places.of(self.listing, rows, columns, reader)
         order, window = self.listing.order, self.listing.window
         course = columns.place("w.course_id")
         clause = order.clause(rows, backwards=False)
@@ -111,7 +111,10 @@ class Roster:
         )
         records = await connections.fetch(sql, statement.values)
         own = by_parent(records, course, courses)
-        return {course_id: chosen.page(self.listing, found) for course_id, found in own.items()}
+        decode = as_rows(places.row, reader)
+        return {
+            course_id: places.page(self.listing, found, decode) for course_id, found in own.items()
+        }
 
     async def _words(
         self, connections: Connections, reader: Reader, pages: dict[int, Page]

@@ -1,7 +1,7 @@
 """What to bring of a row, where that stands in a statement's records, and what is made of these."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from gateway.readpath import visible
@@ -48,15 +48,11 @@ MakeDecode = Callable[[Placed, Reader], Decode]
 
 @dataclass(frozen=True)
 class Shape:
-    """What to bring of a row: its fields, and the same of rows it links to.
-
-    `decode`: what is made of its records; None: rows of the graph, keyed by its names.
-    """
+    """What to bring of a row: its fields, and the same of rows it links to."""
 
     table: Table
     fields: frozenset[str] = frozenset()
     links: tuple[tuple[str, "Shape"], ...] = ()
-    decode: MakeDecode | None = field(default=None, compare=False)
 
     def hidden(
         self, rights: Rights, course_id: int | None = None, path: tuple[str, ...] = ()
@@ -106,14 +102,14 @@ class Columns:
 
 
 def select(shape: Shape, source: From, columns: Columns, reader: Reader) -> Decode:
-    """Put `shape` on the select list; the function that makes what is shown of the records."""
-    make = shape.decode or as_rows
-    return make(_placed(shape, source, columns, reader), reader)
+    """Put `shape` on the select list; the function that makes rows of the graph of the records."""
+    return as_rows(placed(shape, source, columns, reader), reader)
 
 
-def _placed(
+def placed(
     shape: Shape, source: From, columns: Columns, reader: Reader, path: tuple[str, ...] = ()
 ) -> Placed:
+    """Put `shape` on the select list, and say where its parts stand then."""
     table, own = source.join(path)
     names = (*table.always, "row_id")
     keys = [columns.place(f"{own}.{'id' if name == 'row_id' else name}") for name in names]
@@ -128,41 +124,41 @@ def _placed(
     links = []
     for name, linked in shape.links:
         linked_id = _seen_link(source, (*path, name), own, table.links[name].column)
-        row = _placed(linked, source, columns, reader, (*path, name))
+        row = placed(linked, source, columns, reader, (*path, name))
         links.append(PlacedLink(name, columns.place(linked_id), row))
     return Placed(
         table.type_name, tuple(zip(names, keys, strict=True)), tuple(fields), tuple(links)
     )
 
 
-def as_rows(placed: Placed, reader: Reader) -> Decode:
+def as_rows(row: Placed, reader: Reader) -> Decode:
     """Records as rows keyed by the graph's names; `row_id` and the table's `always` columns stand beside them."""
-    row_of = _row_of(placed, reader)
+    row_of = _row_of(row, reader)
     return lambda records: [row_of(record) for record in records]
 
 
-def _row_of(placed: Placed, reader: Reader) -> Callable[[Record], Row]:
-    fields, shown = placed.fields, [one for one in placed.fields if one.places]
-    plain = [*placed.keys, *((one.name, one.places[0]) for one in shown if one.make is None)]
+def _row_of(row: Placed, reader: Reader) -> Callable[[Record], Row]:
+    fields, shown = row.fields, [one for one in row.fields if one.places]
+    plain = [*row.keys, *((one.name, one.places[0]) for one in shown if one.make is None)]
     made = [
         (one.name, made_for(reader, one.make), one.places) for one in shown if one.make is not None
     ]
     blank = dict.fromkeys(one.name for one in fields if not one.places)
     veiled = [(one.name, one.veil) for one in shown if one.veil is not None]
-    links = [(link.name, link.id, _row_of(link.row, reader)) for link in placed.links]
+    links = [(link.name, link.id, _row_of(link.row, reader)) for link in row.links]
 
     def row_of(record: Record) -> Row:
-        row: Row = {name: record[place] for name, place in plain}
+        made_row: Row = {name: record[place] for name, place in plain}
         if blank:
-            row |= blank
+            made_row |= blank
         for name, make, places in made:
-            row[name] = make(*[record[place] for place in places])
+            made_row[name] = make(*[record[place] for place in places])
         for name, place in veiled:
             if not record[place]:
-                row[name] = None
+                made_row[name] = None
         for name, place, linked in links:
-            row[name] = None if record[place] is None else linked(record)
-        return row
+            made_row[name] = None if record[place] is None else linked(record)
+        return made_row
 
     return row_of
 

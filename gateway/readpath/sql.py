@@ -43,7 +43,7 @@ class Statement:
                 _storable(value)
         if self.dialect is Dialect.POSTGRES:
             return f"{expression} = any({self.bind(values, f'{sql_type}[]')})"
-        return f"{expression} in (select value from json_each({self.bind(_json(values))}))"
+        return f"{expression} in (select value from json_each({self.bind(array(self.dialect, values))}))"
 
     def lists_one_of(self, expression: str, values: Iterable[str]) -> str:
         """Whether the text of a JSON list holds one of `values`."""
@@ -64,12 +64,12 @@ class Statement:
             elements, name = f"json_each({expression}) r", "json_extract(r.value, '$.field')"
         return f"exists (select 1 from {elements} where {self.any_of(name, fields, 'text')})"
 
-    def each(self, values: Iterable[int]) -> tuple[str, str]:
-        """A table of `values` for the from clause, and the expression of its column."""
+    def each(self) -> tuple[str, str]:
+        """A table of numbers for the from clause, and the expression of its column; its value, an `array`, is left open."""
         alias = self.alias()
         if self.dialect is Dialect.POSTGRES:
-            return f"unnest({self.bind(list(values), 'bigint[]')}) {alias}(k)", f"{alias}.k"
-        return f"json_each({self.bind(_json(values))}) {alias}", f"{alias}.value"
+            return f"unnest({self.bind(None, 'bigint[]')}) {alias}(k)", f"{alias}.k"
+        return f"json_each({self.bind(None)}) {alias}", f"{alias}.value"
 
     def contains(self, expression: str, text: str) -> str:
         function = "strpos" if self.dialect is Dialect.POSTGRES else "instr"
@@ -156,5 +156,7 @@ def _storable(text: str) -> None:
         raise BadRequest(f"{text!r} holds a character that no id or name can have.")
 
 
-def _json(values: Iterable[object]) -> str:
-    return json.dumps(list(values))
+def array(dialect: Dialect, values: Iterable[object]) -> object:
+    """Many values as one: SQLite, which has no arrays, takes them as JSON."""
+    values = list(values)
+    return values if dialect is Dialect.POSTGRES else json.dumps(values)
