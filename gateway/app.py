@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypedDict
 
@@ -20,8 +21,10 @@ from gateway.auth import Authenticator, launched_sessions, people, service_token
 from gateway.console import routes as console_pages
 from gateway.console.visitors import Answer, Ask, Console
 from gateway.desk import Desk
+from gateway.feed import Feed
 from gateway.http.client import Client
 from gateway.lti import routes as lti
+from gateway.lti.bringing import Bringing
 from gateway.lti.launches import Launches
 from gateway.metrics import Metrics
 from gateway.middleware import DatabaseContext, OriginRule, RequestRecord
@@ -39,6 +42,9 @@ from gateway.store.access_log import access_log
 from gateway.uow import Database
 from gateway.upstreams import upstreams
 from gateway.viewer import Viewer
+from gateway.webhooks.clients import Clients
+from gateway.webhooks.delivering import Deliveries
+from gateway.webhooks.registering import Webhooks
 from resolvers.http import Endpoint
 from resolvers.limits import Limits
 from resolvers.operations import Graph, Operations
@@ -91,6 +97,7 @@ class Parts(NamedTuple):
     reads: Reads
     connect: Callable[[Viewer], str | None]
     accesses: Accesses
+    webhooks: Webhooks
 
 
 MakeGraph = Callable[[Parts], Graph]
@@ -102,21 +109,27 @@ def now() -> datetime:
 
 def roster_graph(parts: Parts) -> Graph:
     """The graph that the gateway serves."""
-
-    def default_max_age(slug: str) -> timedelta | None:
-        institution = parts.settings.institution(slug)
-        return institution.default_max_age if institution else None
-
     return make_roster_graph(
         parts.connections,
         clock=parts.clock,
-        default_max_age=default_max_age,
+        default_max_age=_max_ages(parts.settings),
         reads=parts.reads,
         longest=parts.settings.server.query_timeout,
         desk=Desk(parts.database, parts.clock),
         connect=parts.connect,
         accesses=parts.accesses,
+        webhooks=parts.webhooks,
     )
+
+
+def _max_ages(settings: Settings) -> Callable[[str], timedelta | None]:
+    """How old an institution's answers may be where nobody says."""
+
+    def default_max_age(slug: str) -> timedelta | None:
+        institution = settings.institution(slug)
+        return institution.default_max_age if institution else None
+
+    return default_max_age
 
 
 def create_app(
@@ -191,7 +204,19 @@ def create_app(
                 reads=reads,
                 connect=connecting.url_for,
                 accesses=accesses,
+                webhooks=Webhooks(database, seal, now, plain=server.allows_private_networks),
             )
+            deliveries = Deliveries(
+                database=database,
+                feed=Feed(connections),
+                http=await stack.enter_async_context(
+                    Client(allows_private_networks=server.allows_private_networks)
+                ),
+                seal=seal,
+                clients=Clients(database, permissions.rights, now),
+                clock=now,
+            )
+            await stack.enter_async_context(deliveries.running())
             operations = Operations(
                 make_graph(parts),
                 limits=limits or Limits(),
@@ -199,19 +224,28 @@ def create_app(
                 stop=parts.stop,
                 metrics=metrics,
             )
+            bringing = Bringing(
+                authenticate=authenticator.viewer,
+                ask=_asking(operations),
+                reads=reads,
+                max_age=_max_ages(settings),
+                clock=now,
+            )
+            stack.push_async_callback(bringing.close)
             endpoint = Endpoint(operations, authenticate=authenticator.viewer, page=page)
             with database.active():
                 yield State(
                     database=database,
                     endpoint=endpoint,
                     metrics=metrics,
-                    launches=launches,
+                    launches=replace(launches, bring=bringing.bring),
                     connecting=connecting,
                     console=Console(
                         settings=settings,
                         database=database,
                         authenticate=authenticator.viewer,
                         ask=_asking(operations),
+                        is_coming=bringing.is_under_way,
                         clock=now,
                     ),
                 )

@@ -19,10 +19,10 @@ fragment Told on Provenance {
 """
 _CLASS = (
     """
-query ConsoleClass($course: ID!, $first: Int!, $after: String) {
+query ConsoleClass($course: ID!, $first: Int!, $after: String, $freshness: Freshness) {
   course(by: {id: $course}) {
     id name courseCode term { name }
-    members(first: $first, after: $after) {
+    members(first: $first, after: $after, freshness: $freshness) {
       totalCount
       pageInfo { hasNextPage endCursor }
       nodes { user { name sortableName email } types sections { name } }
@@ -35,8 +35,8 @@ query ConsoleClass($course: ID!, $first: Int!, $after: String) {
 )
 _COURSES = (
     """
-query ConsoleCourses($after: String) {
-  courses(first: 100, after: $after, orderBy: {field: NAME}) {
+query ConsoleCourses($after: String, $freshness: Freshness) {
+  courses(first: 100, after: $after, freshness: $freshness, orderBy: {field: NAME}) {
     pageInfo { hasNextPage endCursor }
     nodes { id name courseCode }
     provenance { ...Told }
@@ -47,8 +47,8 @@ query ConsoleCourses($after: String) {
 )
 _OWN_COURSES = (
     """
-query ConsoleOwnCourses($after: String) {
-  viewer { user { enrollments(first: 100, after: $after) {
+query ConsoleOwnCourses($after: String, $freshness: Freshness) {
+  viewer { user { enrollments(first: 100, after: $after, freshness: $freshness) {
     pageInfo { hasNextPage endCursor }
     nodes { course { id name courseCode } }
     provenance { ...Told }
@@ -61,9 +61,9 @@ query ConsoleOwnCourses($after: String) {
 
 async def home(console: Console, who: Visitor) -> Response:
     """The course that the person was launched in; else their courses, or for an operator the school's."""
-    launched = who.viewer.launched
-    if launched is not None and launched.course_id is not None:
-        return await _class(console, who, node_ids.encode("Course", launched.course_id), None)
+    course_id = _launched_in(who)
+    if course_id is not None:
+        return await _class(console, who, course_id, None)
     return await (_all_courses if who.is_operator else _own_courses)(console, who)
 
 
@@ -72,7 +72,8 @@ async def a_class(console: Console, who: Visitor) -> Response:
 
 
 async def _class(console: Console, who: Visitor, course_id: str, after: str | None) -> Response:
-    variables = {"course": course_id, "first": _PEOPLE_A_PAGE, "after": after}
+    coming = course_id == _launched_in(who) and _is_coming(console, who)
+    variables = {"course": course_id, "first": _PEOPLE_A_PAGE, "after": after, **_as_known(coming)}
     answer = await console.ask(who.viewer, _CLASS, variables)
     course = (answer.data or {}).get("course")
     if course is None:
@@ -91,23 +92,31 @@ async def _class(console: Console, who: Visitor, course_id: str, after: str | No
         freshness=words.freshness(members["provenance"], console.clock()),
         gaps=_distinct(members["provenance"]["gaps"]),
         after=_after(members),
+        coming=coming,
     )
 
 
 async def _all_courses(console: Console, who: Visitor) -> Response:
-    answer = await console.ask(who.viewer, _COURSES, {"after": who.fields.get("after")})
+    coming = _is_coming(console, who)
+    variables = {"after": who.fields.get("after"), **_as_known(coming)}
+    answer = await console.ask(who.viewer, _COURSES, variables)
     found = (answer.data or {}).get("courses")
     courses = found["nodes"] if found else []
-    return _courses(console, who, found, courses, answer.refusals, "No course is known yet.")
+    empty = "No course is known yet."
+    return _courses(console, who, found, courses, answer.refusals, empty, coming=coming)
 
 
 async def _own_courses(console: Console, who: Visitor) -> Response:
-    answer = await console.ask(who.viewer, _OWN_COURSES, {"after": who.fields.get("after")})
+    coming = _is_coming(console, who)
+    variables = {"after": who.fields.get("after"), **_as_known(coming)}
+    answer = await console.ask(who.viewer, _OWN_COURSES, variables)
     user = ((answer.data or {}).get("viewer") or {}).get("user")
     found = user["enrollments"] if user else None
     courses = {node["course"]["id"]: node["course"] for node in found["nodes"]} if found else {}
     empty = "No course of yours is known here yet. Open the tool from a course."
-    return _courses(console, who, found, list(courses.values()), answer.refusals, empty)
+    return _courses(
+        console, who, found, list(courses.values()), answer.refusals, empty, coming=coming
+    )
 
 
 def _courses(
@@ -117,6 +126,8 @@ def _courses(
     courses: list[Any],
     refusals: tuple[str, ...],
     empty: str,
+    *,
+    coming: bool,
 ) -> Response:
     return page(
         "courses",
@@ -128,7 +139,27 @@ def _courses(
         freshness=words.freshness(found["provenance"], console.clock()) if found else "",
         after=_after(found) if found else None,
         empty=empty,
+        coming=coming,
     )
+
+
+def _launched_in(who: Visitor) -> str | None:
+    """The id of the course that the visitor was launched in."""
+    launched = who.viewer.launched
+    if launched is None or launched.course_id is None:
+        return None
+    return node_ids.encode("Course", launched.course_id)
+
+
+def _is_coming(console: Console, who: Visitor) -> bool:
+    """Whether what the visitor was launched for is still being read."""
+    launched = who.viewer.launched
+    return launched is not None and console.is_coming(who.viewer.institution_id, launched.course_id)
+
+
+def _as_known(coming: bool) -> dict[str, Any]:  # noqa: FBT001  it is all that it is told
+    """What is still being read is not waited for again: the page says so, and shows what is known."""
+    return {"freshness": {"sources": ["LOCAL"]}} if coming else {}
 
 
 def _after(found: Any) -> str | None:

@@ -43,12 +43,13 @@ Ask = Callable[
 
 @dataclass(frozen=True, kw_only=True)
 class Console:
-    """All that the pages need; built once."""
+    """All that the pages need; built once. `is_coming`: whether a launch is still bringing in a course, or (None) the courses."""
 
     settings: Settings
     database: Database
     authenticate: Callable[[Mapping[str, str]], Awaitable[Viewer]]
     ask: Ask
+    is_coming: Callable[[int, int | None], bool]
     clock: Callable[[], datetime]
 
     @property

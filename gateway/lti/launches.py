@@ -1,7 +1,7 @@
 """A launch of either version, from the fields that a browser brings to where it is sent with which session."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,9 +24,14 @@ from gateway.settings import Settings, UnmatchedLaunch
 from gateway.store.logins import use_nonce
 from gateway.store.people import Outcome, Undecided, Unmatched
 from gateway.store.places import Context
+from gateway.store.sessions import Session
 from gateway.uow import Database
 
 _log = logging.getLogger(__name__)
+
+
+Bring = Callable[[Session, str], Awaitable[None]]
+"""Brings in what the page of a session will show (`gateway.lti.bringing`); the text is its cookie's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +56,7 @@ class Launches:
     seal: Seal
     clock: Callable[[], datetime]
     ask: Ask | None = None
+    bring: Bring | None = None
 
     @classmethod
     def build(
@@ -161,7 +167,7 @@ class Launches:
                 lookalikes=arrived.lookalikes,
                 platform_page=launch.return_url,
             )
-        return self._handed(held, arrived)
+        return await self._handed(held, arrived)
 
     async def asked(self, request: Request, stranger: Stranger) -> Response:
         if self.ask is None:
@@ -186,9 +192,11 @@ class Launches:
             now=now,
             create=person is None,
         )
-        return self._handed(held, arrived, landing)
+        return await self._handed(held, arrived, landing)
 
-    def _handed(self, held: Held, arrived: Arrived | Outcome, landing: str | None = None) -> Handed:
+    async def _handed(
+        self, held: Held, arrived: Arrived | Outcome, landing: str | None = None
+    ) -> Handed:
         if not isinstance(arrived, Arrived):
             raise _not_let_in(arrived)
         launch = held.launch
@@ -199,6 +207,8 @@ class Launches:
             "acting": launch.real_user is not None,
         }
         _log.info("launched", extra={"fields": fields})
+        if self.bring is not None:
+            await self.bring(arrived.session, arrived.cookie.text)
         host = next((one for one in self.settings.hosts if one.name == held.host), None)
         url = landing or (host.launch_url if host else f"{self.public_url}/console")
         return Handed(

@@ -120,7 +120,12 @@ def configured(
 
 @contextmanager
 def launching(
-    folder: Path, *, with_notebook: bool = False, with_report: bool = False, **changes: Any
+    folder: Path,
+    *,
+    with_notebook: bool = False,
+    with_report: bool = False,
+    with_admin_token: bool = False,
+    **changes: Any,
 ) -> Iterator[Launching]:
     """All three at work. `with_report`: the school's report was loaded before. `changes`: of the institution."""
     with listening() as for_twin, listening() as for_gateway, listening() as for_notebook:
@@ -128,6 +133,9 @@ def launching(
         gateway_url = f"http://localhost:{_port(for_gateway)}"
         notebook_url = f"http://notebook.localhost:{_port(for_notebook)}"
         twin = create_twin(Options(**SMALL, public_url=twin_url, tool_url=gateway_url))
+        if with_admin_token:
+            token = twin.state.cast.tokens["admin"]
+            changes |= {"account_id": "1", "admin_token": Secret(token)}
         settings = configured(
             twin,
             database_url=f"sqlite://{folder / 'roster.db'}",
@@ -181,3 +189,22 @@ def opened(world: Launching, browser: httpx.Client, person: str, place: str, too
     )
     assert page.status_code == 200, page.text
     return posted_form(page.text)
+
+
+def launch13(
+    world: Launching, browser: httpx.Client, person: str, place: str = "demo"
+) -> httpx.Response:
+    """Login, the platform, launch: what the tool answers at last."""
+    form = opened(world, browser, person, place, 1)
+    del form.fields["lti_storage_target"]  # this browser keeps cookies, and runs no script
+    login = browser.post(form.action, data=form.fields)
+    assert login.status_code == 302, login.text
+    answer = posted_form(browser.get(login.headers["location"], follow_redirects=True).text)
+    return browser.post(answer.action, data=answer.fields)
+
+
+def launch11(
+    world: Launching, browser: httpx.Client, person: str, place: str = "demo"
+) -> httpx.Response:
+    form = opened(world, browser, person, place, 2)
+    return browser.post(form.action, data=form.fields)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from tests.acceptance.launching import Launching, launching, opened
+from tests.acceptance.launching import Launching, launch11, launch13, launching, opened
 from tests.twin.browser import posted_form
 
 VIEWER = "{ viewer { user { name identities { kind value } } institution { slug } } }"
@@ -25,25 +25,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launching]:
 def browser() -> Iterator[httpx.Client]:
     with httpx.Client() as client:
         yield client
-
-
-def launch13(
-    world: Launching, browser: httpx.Client, person: str, place: str = "demo"
-) -> httpx.Response:
-    """Login, the platform, launch: what the tool answers at last."""
-    form = opened(world, browser, person, place, 1)
-    del form.fields["lti_storage_target"]  # this browser keeps cookies, and runs no script
-    login = browser.post(form.action, data=form.fields)
-    assert login.status_code == 302, login.text
-    answer = posted_form(browser.get(login.headers["location"], follow_redirects=True).text)
-    return browser.post(answer.action, data=answer.fields)
-
-
-def launch11(
-    world: Launching, browser: httpx.Client, person: str, place: str = "demo"
-) -> httpx.Response:
-    form = opened(world, browser, person, place, 2)
-    return browser.post(form.action, data=form.fields)
 
 
 LAUNCHES = pytest.mark.parametrize("launch", [launch13, launch11], ids=["1.3", "1.1"])

@@ -27,7 +27,7 @@ def served(app: Starlette, on: socket.socket | None = None) -> Iterator[str]:
     with on or listening() as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
-        assert ready.wait(10)
+        assert ready.wait(30)
         try:
             yield address(listener)
         finally:
