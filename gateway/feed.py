@@ -134,11 +134,15 @@ class Feed:
         rows = await self._connections.fetch(sql, [institution_id])
         return int(rows[0][0]) if rows else 0
 
+    async def horizon(self, institution_id: int) -> int:
+        """The position of the newest change that is not kept any more; 0: all are."""
+        sql = "select coalesce(feed_horizon, 0) from institution where id = $1"
+        rows = await self._connections.fetch(sql, [institution_id])
+        return int(rows[0][0]) if rows else 0
+
     async def require_kept(self, institution_id: int, position: int) -> None:
         """CursorExpired where changes behind this position are not kept any more: they would be missed without a sign."""
-        sql = "select feed_horizon from institution where id = $1"
-        rows = await self._connections.fetch(sql, [institution_id])
-        if rows and rows[0][0] is not None and position < rows[0][0]:
+        if position < await self.horizon(institution_id):
             raise CursorExpired(
                 "Changes behind this cursor are not kept any more. Read the roster anew, and follow its `changeCursor`."
             )

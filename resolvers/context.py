@@ -21,6 +21,7 @@ from gateway.readpath.registry import Reader
 from gateway.reads import Reads
 from gateway.sight import Limit
 from gateway.viewer import PERSONAL, Scope, Viewer
+from gateway.webhooks.registering import Webhooks
 from resolvers import freshness, plans
 from resolvers.documents import Operation
 
@@ -54,6 +55,7 @@ class Context:
     connect: Callable[[Viewer], str | None] | None = None
     notices: list[PublicError] = field(default_factory=list)
     accesses: Accesses | None = None
+    webhooks: Webhooks | None = None
     reader: Reader = field(init=False)
     _loaders: dict[Hashable, DataLoader[Any, Any]] = field(init=False)
     _shown: set[Hashable] = field(init=False)

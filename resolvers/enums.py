@@ -255,3 +255,18 @@ _explain(
     GUARD_TRIPPED="It would change more than the institution's guard lets through at once.",
     NOT_SUPPORTED="This gateway, or this Canvas, cannot do it.",
 )
+
+
+class WebhookState(StrEnum):
+    WORKING = "WORKING"
+    FAILING = "FAILING"
+    OFF = "OFF"
+
+
+_explain(
+    WebhookState,
+    "How a webhook does.",
+    WORKING="What was tried last was taken, or nothing was tried yet.",
+    FAILING="What was tried last was not taken; it is tried again.",
+    OFF="Nothing is sent until it is enabled again: see `offBecause`. It goes on where it stopped.",
+)

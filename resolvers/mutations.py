@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import strawberry
 
 from gateway.desk import Settled
-from resolvers import desk, mutation_errors, nodes
+from resolvers import desk, mutation_errors, nodes, webhooks
 from resolvers.context import Info
 from resolvers.mutation_errors import MutationError
 from resolvers.provenance import described
@@ -45,4 +45,21 @@ class Mutation:
     resolve_identity: UserPayload = strawberry.mutation(
         resolver=_resolve_identity,
         description="Settle a conflict of the identity desk, or take back how it was settled. Needs the scope `admin`.",
+    )
+    create_webhook: webhooks.WebhookPayload = strawberry.mutation(
+        resolver=webhooks.create,
+        description="Send changes to an address from now on. Needs a service token with `changes:read`, or the scope `admin`.",
+    )
+    update_webhook: webhooks.WebhookPayload = strawberry.mutation(
+        resolver=webhooks.update, description="Change a webhook, switch it on or off, or send anew."
+    )
+    rotate_webhook_secret: webhooks.WebhookPayload = strawberry.mutation(
+        resolver=webhooks.rotate,
+        description="Give a webhook a new secret. For a while both sign, so that nothing is missed.",
+    )
+    replay_webhook: webhooks.WebhookPayload = strawberry.mutation(
+        resolver=webhooks.replay, description="Try anew messages that were given up."
+    )
+    delete_webhook: webhooks.WebhookPayload = strawberry.mutation(
+        resolver=webhooks.delete, description="Send nothing there any more, and forget it."
     )

@@ -6,7 +6,7 @@ import strawberry
 from strawberry import ID
 
 from gateway.readpath.lookups import By
-from resolvers import explained, inputs, lists, nodes
+from resolvers import explained, inputs, lists, nodes, webhooks
 from resolvers.accesses import AccessRecordConnection, access_log
 from resolvers.changes import ChangeConnection, changes
 from resolvers.connections import Connection
@@ -24,6 +24,7 @@ from resolvers.types import (
     User,
     resolved,
 )
+from resolvers.webhooks import Webhook
 
 _BY = strawberry.argument(description="Exactly one of its ids.")
 NodeID = Annotated[ID, strawberry.argument(description="The `id` of a node.")]
@@ -138,6 +139,10 @@ class Query:
     )
     access_log: AccessRecordConnection = resolved(
         access_log, "Who read whose data, newest first. Takes the scope `admin`."
+    )
+    webhooks: list[Webhook] = resolved(
+        webhooks.listed,
+        "The addresses that changes are sent to: the caller's own, all with the scope `admin`.",
     )
     sync_run: SyncRun | None = resolved(_sync_run, "One run. null: no such run in this school.")
     sources: list[SourceStatus] = resolved(

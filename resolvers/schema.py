@@ -14,6 +14,7 @@ from gateway.feed import Feed
 from gateway.readpath.connections import Connections
 from gateway.reads import Reads
 from gateway.viewer import Viewer
+from gateway.webhooks.registering import Webhooks
 from resolvers import freshness
 from resolvers.compiled import Compiled
 from resolvers.context import Context
@@ -66,7 +67,7 @@ schema = _read_rows_directly(
 )
 
 
-def make_graph(
+def make_graph(  # noqa: PLR0913  all that a graph is made of
     connections: Connections,
     *,
     clock: Callable[[], datetime],
@@ -76,11 +77,13 @@ def make_graph(
     desk: Desk | None = None,
     connect: Callable[[Viewer], str | None] | None = None,
     accesses: Accesses | None = None,
+    webhooks: Webhooks | None = None,
 ) -> Graph:
     """The graph over a store, which `reads` keeps fresh; `desk`: where identities are settled.
 
     `default_max_age` tells each institution's by its slug; `longest`: how long an operation's reads may take; `connect`: where a
-    person connects their Canvas account; `accesses`: where it is noted who was shown whose data.
+    person connects their Canvas account; `accesses`: where it is noted who was shown whose data;
+    `webhooks`: where clients are sent changes.
     """
     feed = Feed(connections)
 
@@ -97,6 +100,7 @@ def make_graph(
             desk=desk,
             connect=connect,
             accesses=accesses,
+            webhooks=webhooks,
             explains=headers.get("roster-explain") == "1",
         )
 

@@ -52,8 +52,9 @@ async def make(
 
 
 async def move(tx: Transaction, institution_id: int, webhook_id: int, until: int) -> None:
+    """Forward, never back."""
     await tx.run(
-        "update webhook set position = $3 where institution_id = $1 and id = $2",
+        "update webhook set position = $3 where institution_id = $1 and id = $2 and position < $3",
         institution_id,
         webhook_id,
         until,
@@ -63,8 +64,7 @@ async def move(tx: Transaction, institution_id: int, webhook_id: int, until: int
 async def waiting(database: Database, institution_id: int, webhook_id: int) -> Message | None:
     """The first that is not delivered and not given up: those behind it wait for it."""
     rows = await database.rows(
-        f"{_SELECT} where m.institution_id = $1 and m.webhook_id = $2 and m.delivered_at is null and m.dead_at is null"
-        " order by m.id limit 1",
+        f"{_SELECT} and m.delivered_at is null and m.dead_at is null order by m.id limit 1",
         institution_id,
         webhook_id,
     )
@@ -83,7 +83,7 @@ async def listed(
     """Newest first. `dead`: only those that were given up."""
     only = " and m.dead_at is not null" if dead else ""
     rows = await database.rows(
-        f"{_SELECT} where m.institution_id = $1 and m.webhook_id = $2 and m.id < $3{only} order by m.id desc limit $4",
+        f"{_SELECT} and m.id < $3{only} order by m.id desc limit $4",
         institution_id,
         webhook_id,
         2**62 if before is None else before,
@@ -125,8 +125,20 @@ async def revive(
     )
 
 
+async def drop_waiting(tx: Transaction, institution_id: int, webhook_id: int) -> None:
+    """What is not taken and not given up: its stretch of the feed is about to be told anew."""
+    await tx.run(
+        "delete from webhook_message where institution_id = $1 and webhook_id = $2 and delivered_at is null"
+        " and dead_at is null",
+        institution_id,
+        webhook_id,
+    )
+
+
 _COLUMNS = ", ".join(f"m.{name}" for name in Message.__dataclass_fields__)
-_SELECT = f"select {_COLUMNS} from webhook_message m"
+_SELECT = (
+    f"select {_COLUMNS} from webhook_message m where m.institution_id = $1 and m.webhook_id = $2"
+)
 _TIMES = ("made_at", "next_at", "delivered_at", "dead_at")
 
 

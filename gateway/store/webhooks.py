@@ -79,9 +79,7 @@ async def delete(tx: Transaction, institution_id: int, webhook_id: int) -> None:
 async def find(
     database: Database | Transaction, institution_id: int, webhook_id: int
 ) -> Webhook | None:
-    rows = await database.rows(
-        f"{_SELECT} where w.institution_id = $1 and w.id = $2", institution_id, webhook_id
-    )
+    rows = await database.rows(f"{_SELECT} and w.id = $2", institution_id, webhook_id)
     return _from_row(rows[0]) if rows else None
 
 
@@ -91,9 +89,7 @@ async def of_institution(
     """All, or those of one client."""
     only = "" if client is None else " and w.client = $2"
     values = () if client is None else (client,)
-    rows = await database.rows(
-        f"{_SELECT} where w.institution_id = $1{only} order by w.id", institution_id, *values
-    )
+    rows = await database.rows(f"{_SELECT}{only} order by w.id", institution_id, *values)
     return [_from_row(row) for row in rows]
 
 
@@ -132,7 +128,7 @@ async def claim(
 
 
 _COLUMNS = ", ".join(f"w.{name}" for name in Webhook.__dataclass_fields__)
-_SELECT = f"select {_COLUMNS} from webhook w"
+_SELECT = f"select {_COLUMNS} from webhook w where w.institution_id = $1"
 _TIMES = ("former_until", "created_at", "failing_since", "disabled_at")
 
 
