@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from gateway.canvas.client import Meter
-from gateway.planner import Answer, Budget, Need, Offer, Price, Verdict, refusal
+from gateway.planner import Answer, Budget, Need, Offer, Price, Verdict, is_last_resort, refusal
 from gateway.viewer import Viewer
 from models.roster import GapReason, Source
 
@@ -119,8 +119,13 @@ class Outcome:
         return age is not None and age > self.need.max_age
 
     def wants_refresh(self, now: datetime) -> bool:
-        """Whether it was answered from what is older than asked for, and somebody may be asked for more."""
-        return self.is_stale(now) and self.need.sources != frozenset({Source.LOCAL})
+        """Whether it was answered from what is older than asked for, or overtaken, and somebody may be asked for more."""
+        lags = self.is_stale(now) or (self.need.allow_stale and self.is_overtaken)
+        return lags and self.need.sources != frozenset({Source.LOCAL})
+
+    @property
+    def is_overtaken(self) -> bool:
+        return self.by is not None and self.by.overtaken is not None
 
     def verdicts(self) -> Iterator[tuple[Verdict, Try | None]]:
         """What became of each offer, the tries included."""
@@ -139,8 +144,13 @@ class Outcome:
 
 
 def all_met(needs: Sequence[Need], offers: Iterable[Offer], now: datetime) -> bool:
-    """Whether each need has an offer that is good enough."""
-    met = {n for offer in offers for n in offer.needs if refusal(needs[n], offer, now) is None}
+    """Whether each need has an offer that is good enough, and no last resort."""
+    met = {
+        n
+        for offer in offers
+        for n in offer.needs
+        if refusal(needs[n], offer, now) is None and not is_last_resort(needs[n], offer)
+    }
     return len(met) == len(needs)
 
 

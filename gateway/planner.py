@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from math import inf
 
 from gateway.covering import Costs, cheapest_cover
 from models.roster import EnrollmentState, FieldGroup, GapReason, Source
@@ -93,7 +94,8 @@ class Offer:
 
     `needs`: the needs it is made for, by their place in the level. `as_of`: when its facts' read began, or would.
     `eyes`: None when it sees the whole scope, else the person whose permission cuts it; `whole`: it reaches the end
-    of what those eyes see. `origins`: of what is kept locally, whose reads it rests on. `obstacle`: why it cannot be
+    of what those eyes see. `origins`: of what is kept locally, whose reads it rests on. `overtaken`: what was told
+    since that only another read clears up, in words; it will do where nobody can be asked. `obstacle`: why it cannot be
     used at all now (no credential, breaker open), in words.
     """
 
@@ -106,6 +108,7 @@ class Offer:
     whole: bool = True
     eyes: int | None = None
     origins: frozenset[Source] = frozenset()
+    overtaken: str | None = None
     price: Price = field(default_factory=Price)
     toll: Toll | None = None
     obstacle: str | None = None
@@ -173,6 +176,9 @@ class Plan:
 UNITS_PER_SECOND = 0.2
 UNITS_PER_REQUEST = 0.01
 
+# What was overtaken costs nothing, and is behind whatever does not.
+_OF_A_LAST_RESORT = 1e6
+
 # A read of these takes as long as it takes. How long a list takes is but a guess from the last ones: if it was wrong, or is not so any
 # more, only another list can tell.
 _LONG_BY_NATURE = frozenset({Source.REPORT, Source.SIS_EXPORT})
@@ -189,9 +195,10 @@ def plan(needs: Sequence[Need], offers: Sequence[Offer], now: datetime, budget: 
         n: [o for o in range(len(offers)) if refusals.get((n, o), "") is None]
         for n in range(len(needs))
     }
-    chosen = _within(_cheapest_cover(usable, offers, budget), offers, budget)
+    costs = [_cost(offer, needs, budget) for offer in offers]
+    chosen = _within(_cheapest_cover(usable, offers, costs), offers, costs, budget)
     answers = tuple(
-        _answer(needs[n], n, offers, refusals, usable[n], chosen.get(n), budget)
+        _answer(needs[n], n, offers, refusals, usable[n], chosen.get(n), costs)
         for n in range(len(needs))
     )
     steps = tuple(
@@ -204,6 +211,11 @@ def plan(needs: Sequence[Need], offers: Sequence[Offer], now: datetime, budget: 
 def refusal(need: Need, offer: Offer, now: datetime) -> str | None:
     """Why `offer` is not good enough for `need`, whatever it costs; None when it is."""
     return next((reason for reason in _objections(need, offer, now) if reason), None)
+
+
+def is_last_resort(need: Need, offer: Offer) -> bool:
+    """Whether any other offer that is good enough goes before this one."""
+    return offer.overtaken is not None and not need.allow_stale
 
 
 def worth(price: Price, budget: Budget) -> float:
@@ -223,6 +235,11 @@ def total(prices: Iterable[Price]) -> Price:
         quota=sum(price.quota for price in known),
         latency=max((price.latency for price in known), default=timedelta(0)),
     )
+
+
+def _cost(offer: Offer, needs: Sequence[Need], budget: Budget) -> float:
+    last = any(is_last_resort(needs[n], offer) for n in offer.needs)
+    return worth(offer.price, budget) + (_OF_A_LAST_RESORT if last else 0.0)
 
 
 def _objections(need: Need, offer: Offer, now: datetime) -> Iterable[str | None]:
@@ -274,52 +291,47 @@ def _age_objection(need: Need, offer: Offer, now: datetime) -> str | None:
 
 
 def _cheapest_cover(
-    usable: Mapping[int, list[int]], offers: Sequence[Offer], budget: Budget
+    usable: Mapping[int, list[int]], offers: Sequence[Offer], costs: Sequence[float]
 ) -> dict[int, int]:
     """The offer of each need that can be met. An offer for several needs is paid once: break-even is computed."""
-    cost = [worth(offer.price, budget) for offer in offers]
     keys = sorted({offer.toll.key for offer in offers if offer.toll})
     due = {offer.toll.key: offer.toll.due for offer in offers if offer.toll}
     several = {o for of in usable.values() for o in of if len(offers[o].needs) > 1}
     return cheapest_cover(
         usable,
         Costs(
-            offers=cost,
+            offers=costs,
             tolls=[due[key] for key in keys],
             bears={o: keys.index(one.toll.key) for o, one in enumerate(offers) if one.toll},
         ),
-        sorted(several, key=lambda o: (-len(offers[o].needs), cost[o], o)),
+        sorted(several, key=lambda o: (-len(offers[o].needs), costs[o], o)),
     )
 
 
 def _spared(
-    usable: Sequence[int], offers: Sequence[Offer], budget: Budget
+    usable: Sequence[int], offers: Sequence[Offer], costs: Sequence[float]
 ) -> Iterable[tuple[Toll, float]]:
     """By each toll, on a need that can be met without it: how much cheaper the offers are that bear it."""
-    of_toll: dict[str | None, list[Offer]] = {}
-    for o in usable:
-        if len(offers[o].needs) == 1:
-            of_toll.setdefault(_toll_key(offers[o]), []).append(offers[o])
-    without = min((worth(one.price, budget) for one in of_toll.pop(None, [])), default=None)
-    for bearing in of_toll.values():
-        [toll, *_] = [one.toll for one in bearing if one.toll]
-        least = min(worth(one.price, budget) for one in bearing)
-        if without is not None and least < without:
-            yield toll, without - least
+    alone = [o for o in usable if len(offers[o].needs) == 1 and offers[o].overtaken is None]
+    without = min((costs[o] for o in alone if offers[o].toll is None), default=None)
+    least: dict[str, tuple[float, Toll]] = {}
+    for o in alone:
+        toll = offers[o].toll
+        if toll is not None and costs[o] < least.get(toll.key, (inf, toll))[0]:
+            least[toll.key] = costs[o], toll
+    for cost, toll in least.values():
+        if without is not None and cost < without:
+            yield toll, without - cost
 
 
-def _toll_key(offer: Offer) -> str | None:
-    return None if offer.toll is None else offer.toll.key
-
-
-def _within(chosen: dict[int, int], offers: Sequence[Offer], budget: Budget) -> dict[int, int]:
+def _within(
+    chosen: dict[int, int], offers: Sequence[Offer], costs: Sequence[float], budget: Budget
+) -> dict[int, int]:
     """As much of `chosen` as the budget pays for: what serves most needs per unit first, then in the needs' order."""
     serving = {o: [n for n, of in chosen.items() if of == o] for o in chosen.values()}
     kept: dict[int, int] = {}
     requests = quota = 0.0
-    for o in sorted(
-        serving, key=lambda o: (worth(offers[o].price, budget) / len(serving[o]), min(serving[o]))
-    ):
+    for o in sorted(serving, key=lambda o: (costs[o] / len(serving[o]), min(serving[o]))):
         price = offers[o].price
         if requests + price.requests > budget.requests or quota + price.quota > budget.quota:
             continue
@@ -335,50 +347,52 @@ def _answer(
     refusals: Mapping[tuple[int, int], str | None],
     usable: Sequence[int],
     chosen: int | None,
-    budget: Budget,
+    costs: Sequence[float],
 ) -> Answer:
-    ranked = sorted(
-        (o for o in usable if o != chosen), key=lambda o: (worth(offers[o].price, budget), o)
-    )
+    ranked = sorted((o for o in usable if o != chosen), key=lambda o: (costs[o], o))
     order = ([] if chosen is None else [chosen]) + (ranked if chosen is not None else [])
     verdicts = tuple(
-        _verdict(offers, o, refusals[n, o], chosen, budget)
+        _verdict(offers, o, refusals[n, o], chosen, costs)
         for o in range(len(offers))
         if n in offers[o].needs
     )
     if chosen is not None:
-        spared = tuple(_spared(usable, offers, budget))
+        spared = tuple(_spared(usable, offers, costs))
         return Answer(order=tuple(offers[o] for o in order), verdicts=verdicts, spared=spared)
     reason, message = _gap(need, n, offers, refusals, usable)
     return Answer(order=(), verdicts=verdicts, gap=reason, gap_message=message)
 
 
 def _verdict(
-    offers: Sequence[Offer], o: int, refused: str | None, chosen: int | None, budget: Budget
+    offers: Sequence[Offer],
+    o: int,
+    refused: str | None,
+    chosen: int | None,
+    costs: Sequence[float],
 ) -> Verdict:
     offer = offers[o]
     if refused is not None:
-        return Verdict(offer=offer, accepted=False, reason=refused)
-    if o == chosen:
-        return Verdict(
-            offer=offer, accepted=True, reason=f"good enough, and the cheapest: {_price(offer)}"
-        )
-    if chosen is None:
-        return Verdict(
-            offer=offer,
-            accepted=False,
-            reason=f"more than this operation may still spend: {_price(offer)}",
-        )
-    better = offers[chosen]
-    if offer.toll is not None and offer.toll.due and offer.toll != better.toll:
-        reason = f"good enough, but dearer than {better.source}: {_price(offer)}"
-    elif worth(better.price, budget) == worth(offer.price, budget):
-        reason = f"good enough, and no cheaper than {better.source}, which comes first"
-    elif worth(better.price, budget) > worth(offer.price, budget):
-        reason = f"good enough, but {better.source} serves {len(better.needs)} reads at once"
+        reason = refused
+    elif o == chosen and offer.overtaken is not None:
+        reason = f"good enough, and nobody can be asked what became of this: {offer.overtaken}"
+    elif o == chosen:
+        reason = f"good enough, and the cheapest: {_price(offer)}"
+    elif chosen is None:
+        reason = f"more than this operation may still spend: {_price(offer)}"
     else:
-        reason = f"good enough, but dearer than {better.source}: {_price(offer)}"
-    return Verdict(offer=offer, accepted=False, reason=reason)
+        reason = f"good enough, {_behind(offer, offers[chosen], costs[o] - costs[chosen])}"
+    return Verdict(offer=offer, accepted=o == chosen, reason=reason)
+
+
+def _behind(offer: Offer, better: Offer, dearer: float) -> str:
+    """Why `better` was chosen, to which this is so much dearer."""
+    if offer.overtaken is not None and better.overtaken is None and dearer > 0:
+        return f"but overtaken: {offer.overtaken}"
+    if dearer > 0 or (offer.toll is not None and offer.toll.due and offer.toll != better.toll):
+        return f"but dearer than {better.source}: {_price(offer)}"
+    if dearer == 0:
+        return f"and no cheaper than {better.source}, which comes first"
+    return f"but {better.source} serves {len(better.needs)} reads at once"
 
 
 def _gap(

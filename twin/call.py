@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -185,8 +186,7 @@ def refusal_answer(request: Request, refusal: errors.CanvasError) -> Response:
     return answer(request, refusal.body, status, refusal.headers)
 
 
-_ID = re.compile(r"(?:^|_)id$")
-_IDS = re.compile(r"(?:^|_)ids$")
+_IDS = re.compile(r"(?:^|_)id(s?)$")
 
 
 def stringify_ids(data: Any) -> Any:
@@ -194,15 +194,25 @@ def stringify_ids(data: Any) -> Any:
         return [stringify_ids(item) for item in data]
     if not isinstance(data, dict):
         return data
-    return {key: _stringify(key, value) for key, value in data.items()}
+    return {
+        key: value if value is None or value.__class__ is str else _stringify(key, value)
+        for key, value in data.items()
+    }
 
 
 def _stringify(key: str, value: Any) -> Any:
-    if isinstance(value, int) and not isinstance(value, bool) and _ID.search(key):
-        return str(value)
-    if isinstance(value, list) and _IDS.search(key):
+    if isinstance(value, int):
+        return str(value) if _names_ids(key) == "" and not isinstance(value, bool) else value
+    if isinstance(value, list) and _names_ids(key) == "s":
         return [str(item) if isinstance(item, int) else stringify_ids(item) for item in value]
     return stringify_ids(value)
+
+
+@lru_cache(4096)
+def _names_ids(key: str) -> str | None:
+    """Empty for a name of one id, "s" for one of several; names are few."""
+    found = _IDS.search(key)
+    return None if found is None else found[1]
 
 
 def iso(time: datetime | None) -> str | None:

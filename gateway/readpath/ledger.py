@@ -61,6 +61,22 @@ async def covers(
     return [_behind(parent, found, above) for parent in parents]
 
 
+async def overtaken(
+    connections: Connections, reader: Reader, places: Iterable[Place]
+) -> dict[Place, tuple[datetime, str]]:
+    """The places that are due for a read: which reads are too early for them, and why (`gateway.store.due`)."""
+    statement = Statement(connections.dialect, reader)
+    scopes = list(_scopes(statement, set(places), of="d"))
+    if not scopes:
+        return {}
+    sql = (
+        "select d.scope_kind, d.scope_id, d.since, d.why from due_scope d where d.institution_id = $1"
+        f" and ({' or '.join(scopes)})"
+    )
+    rows = await connections.fetch(sql, statement.values)
+    return {(kind, scope_id): (as_time(since), str(why)) for kind, scope_id, since, why in rows}
+
+
 async def last_told(connections: Connections, reader: Reader) -> dict[Source, datetime]:
     """When the newest read of each source ended, of those that ever told anything."""
     statement = Statement(connections.dialect, reader)
@@ -105,12 +121,12 @@ async def _newest(
     return found
 
 
-def _scopes(statement: Statement, places: Iterable[Place]) -> Iterable[str]:
+def _scopes(statement: Statement, places: Iterable[Place], *, of: str = "c") -> Iterable[str]:
     by_kind: dict[str, list[int]] = {}
     for kind, scope_id in sorted(places):
         by_kind.setdefault(kind, []).append(scope_id)
     for kind, ids in by_kind.items():
-        yield f"(c.scope_kind = '{kind}' and {statement.any_of('c.scope_id', ids, 'bigint')})"
+        yield f"({of}.scope_kind = '{kind}' and {statement.any_of(f'{of}.scope_id', ids, 'bigint')})"
 
 
 async def _accounts_above(

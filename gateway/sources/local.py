@@ -1,5 +1,6 @@
 """What the store already keeps, as the coverage ledger tells: who was read, when, through whose eyes, to the end or not."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -7,7 +8,7 @@ from typing import NamedTuple
 
 from gateway.batch import Taken
 from gateway.canvas.client import Meter
-from gateway.planner import Need, Offer, ScopeKind, Subject
+from gateway.planner import ROSTERS, Need, Offer, ScopeKind, Subject
 from gateway.readpath import ledger
 from gateway.readpath.connections import Connections
 from gateway.readpath.ledger import Cover, Parent
@@ -27,10 +28,14 @@ _EVERY_GROUP = frozenset(FieldGroup)
 
 
 class _Known(NamedTuple):
-    """What is behind a need: reads of its rows, and reads of the people that its rows name."""
+    """What is behind a need: reads of its rows, and reads of the people that its rows name.
+
+    `due`: which reads were overtaken by something that was told since, and what it was.
+    """
 
     rows: Sequence[Cover]
     people: Sequence[Cover]
+    due: tuple[datetime, str] | None = None
 
 
 class LocalSource:
@@ -46,11 +51,11 @@ class LocalSource:
         reader = Reader(
             institution_id=viewer.institution_id, shard=viewer.shard, now=now, rights=Rights()
         )
-        known = await self._known(needs, reader)
+        known, due = await asyncio.gather(self._known(needs, reader), self._due(needs, reader))
         return [
             offer
             for place, need in enumerate(needs)
-            for offer in _offers(place, need, known[place])
+            for offer in _offers(place, need, known[place]._replace(due=due.get(place)))
         ]
 
     async def fill(
@@ -83,6 +88,16 @@ class LocalSource:
             }
         return found
 
+    async def _due(self, needs: Sequence[Need], reader: Reader) -> dict[int, tuple[datetime, str]]:
+        """By the places of the needs for rosters."""
+        asked = {
+            place: _parent(need)[0] for place, need in enumerate(needs) if need.subject in ROSTERS
+        }
+        if not asked:
+            return {}
+        found = await ledger.overtaken(self._connections, reader, asked.values())
+        return {place: found[scope] for place, scope in asked.items() if scope in found}
+
     async def _covers(
         self, type_name: str, parents: Sequence[Parent], reader: Reader
     ) -> list[list[Cover]]:
@@ -108,6 +123,8 @@ def _offer(place: int, need: Need, known: _Known, *, eyes: int | None) -> Offer:
     whole = [cover for cover in admitted if cover.ended and _shows(cover, need.states)]
     people = [cover for cover in known.people if cover.whole and _admits(need, cover)]
     used = _newest_that_carry(need.groups, whole, people) if whole else _newest(admitted)[:1]
+    since, why = known.due or (None, None)
+    overtaken = since is not None and bool(used) and used[0].began_at < since
     return Offer(
         source=Source.LOCAL,
         needs=frozenset({place}),
@@ -118,6 +135,7 @@ def _offer(place: int, need: Need, known: _Known, *, eyes: int | None) -> Offer:
         whole=all(cover.ended for cover in used),
         eyes=eyes,
         origins=frozenset(cover.source for cover in used),
+        overtaken=why if overtaken else None,
     )
 
 

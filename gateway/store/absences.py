@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from gateway.merge import UNEXPLAINED, Ending, Silence, Surroundings, ending_of
-from gateway.store import bulk, dialects, merging
+from gateway.store import bulk, dialects, due, merging
 from gateway.store.merging import Merged, Telling
 from gateway.store.shapes import ENROLLMENT
 from gateway.uow import Row, Transaction
@@ -118,8 +118,28 @@ def _around(row: Row, logins_gone: Callable[[int], bool]) -> Surroundings:
     )
 
 
+async def _not_yet_missing(tx: Transaction, institution_id: int, ids: Sequence[int]) -> list[int]:
+    found: list[int] = []
+    for start in range(0, len(ids), 500):
+        part = ", ".join(f"{one:d}" for one in ids[start : start + 500])
+        rows = await tx.rows(
+            f"select id from enrollment where institution_id = $1 and id in ({part}) and missing_since is null",
+            institution_id,
+        )
+        found += [int(row["id"]) for row in rows]
+    return found
+
+
 async def _keep_as_candidates(tx: Transaction, telling: Telling, ids: Sequence[int]) -> None:
-    """Without a hash, so that the row is looked at when it comes back."""
+    """Without a hash, so that the row is looked at when it comes back. Their courses are due for a read, once."""
+    fresh = await _not_yet_missing(tx, telling.institution_id, ids)
+    await due.mark_courses_of(
+        tx,
+        telling.institution_id,
+        fresh,
+        since=telling.now,
+        why="the newest report does not show everybody who was enrolled there",
+    )
     await tx.many(
         "update enrollment set missing_since = $3, row_hash = null where institution_id = $1 and id = $2"
         " and missing_since is null",

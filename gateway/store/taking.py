@@ -15,7 +15,7 @@ from gateway.changes import SubjectType
 from gateway.identity import Trust
 from gateway.merge import Silence, silence_of
 from gateway.planner import ScopeKind, Subject
-from gateway.store import identities, ledger, matching, memberships, merging, placing, told
+from gateway.store import due, identities, ledger, matching, memberships, merging, placing, told
 from gateway.store.identities import Held
 from gateway.store.ledger import Cover
 from gateway.store.memberships import Ended, Guard
@@ -115,6 +115,7 @@ class _Taking:
             await self._tell_baseline(first)
         whole = batch.whole and not ended.held
         await self._cover(whole=whole)
+        await self._settle(ended, whole=whole)
         return Taken(
             source=batch.source,
             scope=batch.scope,
@@ -238,6 +239,19 @@ class _Taking:
             quota=batch.quota,
         )
         await ledger.replace(self.tx, batch.institution_id, cover)
+
+    async def _settle(self, ended: Ended, *, whole: bool) -> None:
+        """A list that contradicts what is known of enrollments leaves it to one that tells of enrollments."""
+        batch = self.batch
+        if batch.scope is None:
+            return
+        if ended.contradicted:
+            why = f"{ended.contradicted} enrolled there are not on its membership list any more"
+            await due.mark(
+                self.tx, batch.institution_id, [batch.scope], since=batch.began_at, why=why
+            )
+        elif whole and batch.full and batch.subject is Subject.ENROLLMENTS:
+            await due.settle(self.tx, batch.institution_id, batch.scope, began_at=batch.began_at)
 
     async def _tell_baseline(self, course: int) -> None:
         """One entry in the place of one for each row: take a snapshot of the course here, and follow."""

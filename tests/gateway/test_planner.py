@@ -331,6 +331,29 @@ def test_a_list_that_was_slow_lately_is_asked_for_all_the_same() -> None:
     assert refusal(a_need(), an_offer(seconds=600), NOW) is None
 
 
+def test_what_was_overtaken_will_do_only_where_nobody_can_be_asked() -> None:
+    due = replace(local(), overtaken="somebody may have left")
+
+    asked = decide(due, an_offer()).answers[0]
+    assert [Source.ENROLLMENTS_API, Source.LOCAL] == [offer.source for offer in asked.order]
+    assert "good enough, but overtaken: somebody may have left" == asked.verdicts[0].reason
+
+    alone = decide(due, an_offer(obstacle="down")).answers[0]
+    assert (Source.LOCAL,) == tuple(offer.source for offer in alone.order)
+    assert (
+        "good enough, and nobody can be asked what became of this: somebody may have left"
+        == alone.verdicts[0].reason
+    )
+
+
+def test_what_was_overtaken_will_do_where_stale_is_allowed() -> None:
+    due = replace(local(), overtaken="somebody may have left")
+
+    decided = decide(due, an_offer(), need=a_need(allow_stale=True))
+
+    assert Source.LOCAL == decided.answers[0].order[0].source
+
+
 def test_an_emptying_bucket_makes_units_dearer_than_waiting() -> None:
     quick, thrifty = an_offer(quota=2, seconds=1), an_offer(Source.NRPS, quota=1, seconds=10)
 
