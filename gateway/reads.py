@@ -13,7 +13,7 @@ from typing import Protocol
 from gateway.batch import Taken
 from gateway.canvas.client import Meter
 from gateway.canvas.throttle import UP_FRONT
-from gateway.errors import SourceDown, SourceError, Throttled
+from gateway.errors import SourceDown, SourceError, SourceRefused, Throttled
 from gateway.flights import Flight, Flights
 from gateway.level import Level, Read, key_of
 from gateway.outcomes import Asking, Outcome, Spending, all_met, within_reach
@@ -105,6 +105,10 @@ class Reads:
         self._behind: dict[tuple[int, Need], asyncio.Task[None]] = {}
         self._behind_turns = asyncio.Semaphore(_BEHIND_AT_ONCE)
 
+    def known(self, needs: Sequence[Need], asking: Asking) -> list[Outcome] | None:
+        """How the store met these needs a moment ago; None where it has to be asked again."""
+        return self._recent[asking.viewer.institution_id].of(needs, asking.now)
+
     async def ensure(
         self,
         needs: Sequence[Need],
@@ -117,8 +121,7 @@ class Reads:
         What cannot be had is told in the outcome and never raised. `explained`: every source is asked what it offers,
         also where the store will do.
         """
-        recent = self._recent[asking.viewer.institution_id]
-        if not explained and (known := recent.of(needs, asking.now)) is not None:
+        if not explained and (known := self.known(needs, asking)) is not None:
             return known
         offers = await self._offers(needs, asking, everybody=explained)
         answers = await self._planned(needs, offers, asking)
@@ -131,7 +134,7 @@ class Reads:
         )
         outcomes = await asyncio.gather(*map(level.meet, needs, answers))
         if not explained:
-            recent.learn(outcomes, asking.now)
+            self._recent[asking.viewer.institution_id].learn(outcomes, asking.now)
         for outcome in outcomes:
             if outcome.wants_refresh(asking.now):
                 self._refresh(outcome.need, asking.viewer)
@@ -145,6 +148,15 @@ class Reads:
             Outcome(need=need, answer=answer, by=next(iter(answer.order), None))
             for need, answer in zip(needs, answers, strict=True)
         ]
+
+    async def read_now(self, need: Need, asking: Asking, meter: Meter) -> Read:
+        """Read it from the best of its sources, whatever the store has, and say what came of it. SourceError where none can."""
+        offers = await self._offers([need], asking, everybody=True)
+        upstream = [offer for offer in offers if offer.source is not Source.LOCAL]
+        (answer,) = await self._planned([need], upstream, asking)
+        if not answer.order:
+            raise SourceRefused(answer.gap_message or "there is nobody to ask for it")
+        return await self._fill(answer.order[0], [need], asking, meter)
 
     async def look_up(self, by: By, asking: Asking) -> bool:
         """Ask Canvas for what the store does not know, and keep what it says. False where it cannot be asked for such a thing.

@@ -18,14 +18,12 @@ import strawberry
 from graphql import (
     FieldNode,
     GraphQLError,
-    GraphQLField,
     OperationDefinitionNode,
     get_argument_values,
     get_operation_ast,
     get_variable_values,
 )
 from graphql.execution.values import VariableValues
-from strawberry.types.arguments import convert_arguments
 
 from gateway.errors import PublicError
 from gateway.logs import outline
@@ -40,7 +38,7 @@ from resolvers.compiling import (
     Plan,
     Planner,
     Resolved,
-    definition_of,
+    converted,
     switches,
 )
 from resolvers.context import Context
@@ -188,11 +186,15 @@ class _Run:
         selected = listing.selected._replace(decode=partial(listing.rows.decode, waiting))
         places = [field.place(row) for row, _ in rows]
         parents = list(dict.fromkeys(places))
+        asked = listing.asked
+        if asked is None:
+            arguments = self._arguments(resolved)
+            asked = field.asked(**converted(self._schema, resolved.field, arguments))
         found = await lists.listed(
             self._context,
             field.type_name,
             field.column,
-            field.asked(**self._converted(resolved.field, self._arguments(resolved))),
+            asked,
             selected,
             parents,
         )
@@ -209,14 +211,6 @@ class _Run:
         if resolved.arguments is not None:
             return resolved.arguments
         return get_argument_values(resolved.field, resolved.nodes[0], self._given)
-
-    def _converted(self, field: GraphQLField, arguments: dict[str, Any]) -> dict[str, Any]:
-        return convert_arguments(
-            arguments,
-            definition_of(field).arguments,
-            self._schema.schema_converter.scalar_registry,
-            self._schema.config,
-        )
 
 
 _encode = msgspec.json.Encoder().encode

@@ -31,6 +31,7 @@ from graphql import (
 )
 from graphql.language import Visitor, visit
 from graphql.language.ast import DirectiveNode, Node
+from strawberry.types.arguments import convert_arguments
 
 from gateway.readpath.forms import (
     TYPE_NAME,
@@ -47,7 +48,7 @@ from gateway.readpath.forms import (
 from gateway.readpath.registry import TABLES
 from gateway.readpath.writers import RecordWriter, ValueWriter
 from resolvers import lists
-from resolvers.lists import LISTS, ListField, Selected
+from resolvers.lists import LISTS, Asked, ListField, Selected
 from resolvers.queries import LOOKUPS
 from resolvers.selection import Selection
 
@@ -62,9 +63,10 @@ class NotPlanned(Exception):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Listing:
-    """A list whose records are written at once. `connection` writes what stands around its rows."""
+    """A list whose records are written at once. `asked`: its arguments; None: they hold variables."""
 
     field: ListField
+    asked: Asked | None
     selected: Selected
     rows: RecordWriter
 
@@ -120,6 +122,7 @@ class Planner:
         fragments: Mapping[str, FragmentDefinitionNode],
         given: Mapping[str, Any],
     ) -> None:
+        self._described = schema
         self._schema = schema._schema  # noqa: SLF001  Strawberry offers no public way to it
         # what `Selection` wants to know of an execution
         self._info: Any = SimpleNamespace(fragments=fragments, variable_values=given)
@@ -175,20 +178,25 @@ class Planner:
     ) -> Resolved:
         field = type_.fields[nodes[0].name.value]
         variable = any(_holds_variable(one.value) for one in nodes[0].arguments or ())
-        listing, around = self._listing(field, nodes, value)
+        arguments = None if variable else get_argument_values(field, nodes[0])
+        listing, around = self._listing(field, nodes, value, arguments)
         return Resolved(
             key=key,
             field=field,
             nodes=nodes,
             parent=type_,
-            arguments=None if variable else get_argument_values(field, nodes[0]),
+            arguments=arguments,
             writer=ValueWriter(around),
             listing=listing,
             lookup=LOOKUPS.get(_resolver_of(field)),
         )
 
     def _listing(
-        self, field: GraphQLField, nodes: list[FieldNode], value: Value
+        self,
+        field: GraphQLField,
+        nodes: list[FieldNode],
+        value: Value,
+        arguments: dict[str, Any] | None,
     ) -> tuple[Listing | None, Value]:
         """How the field's rows are read at once, if they can be, and the form of the rest."""
         listed = LISTS.get(_resolver_of(field))
@@ -202,10 +210,25 @@ class Planner:
         form = rows[0] if rows else Object(listed.type_name, ())
         listing = Listing(
             field=listed,
+            asked=None
+            if arguments is None
+            else listed.asked(**converted(self._described, field, arguments)),
             selected=Selected(lists.parts_of(selection), shape),
             rows=RecordWriter(form),
         )
         return listing, Value(around, value.required)
+
+
+def converted(
+    schema: strawberry.Schema, field: GraphQLField, arguments: dict[str, Any]
+) -> dict[str, Any]:
+    """Arguments as the field's resolver takes them."""
+    return convert_arguments(
+        arguments,
+        definition_of(field).arguments,
+        schema.schema_converter.scalar_registry,
+        schema.config,
+    )
 
 
 def definition_of(field: GraphQLField) -> Any:

@@ -132,6 +132,10 @@ class Context:
         reads = self.reads
         if reads is None:
             return ()
+        told = explained or self.explains
+        if not told and (known := reads.known(needs, self.asking())) is not None:
+            self._outcomes += known
+            return known
 
         async def batch(
             asked: Sequence[tuple[tuple[Need, ...], bool]],

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from functools import lru_cache
 
 from gateway.outcomes import Outcome
 from gateway.planner import Need, Scope, ScopeKind, Subject
@@ -12,6 +13,7 @@ from gateway.readpath.ledger import Parent
 from gateway.readpath.provenance import Wanted
 from gateway.readpath.registry import Row
 from gateway.readpath.shapes import Shape
+from gateway.viewer import Rights
 from models.roster import EnrollmentState, FieldGroup, Source
 from resolvers import plans
 from resolvers.context import Context
@@ -33,10 +35,20 @@ def groups_of(
     context: Context, type_name: str, shape: Shape, *, by_name: bool = False
 ) -> frozenset[FieldGroup]:
     """The groups of fields that are shown or ordered by. NRPS knows members without their standing."""
+    return _groups(type_name, shape, context.reader.rights, by_name)
+
+
+@lru_cache(maxsize=512)
+def _groups(
+    type_name: str,
+    shape: Shape,
+    rights: Rights,
+    by_name: bool,  # noqa: FBT001  lru_cache's way
+) -> frozenset[FieldGroup]:
     found = {FieldGroup.STANDING} if type_name == "Enrollment" else set()
     found |= {
         FieldGroup(match[1])
-        for path in shape.groups(context.reader.rights).values()
+        for path in shape.groups(rights).values()
         if (match := _GROUP.search(path))
     }
     if "effectiveState" in shape.fields:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -184,6 +185,7 @@ def _no_cursor() -> BadRequest:
     return BadRequest("This is no cursor of this graph; take endCursor from `pageInfo`.")
 
 
+@lru_cache(maxsize=512)
 def list_key(*parts: object) -> str:
     """A short word for one list's kind, filter and order, the same in every process."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
