@@ -130,11 +130,12 @@ class Reads:
     """How the enrollments of a course that a change touches are read: person by person, or all of its `rows`."""
 
     people: int
-    rows: int
+    rows: int | None
 
     @property
     def one_by_one(self) -> bool:
-        return self.people < pages(Endpoint.ENROLLMENT_PAGE, self.rows)
+        """`rows` None: it is to be so, however many there are."""
+        return self.rows is None or self.people < pages(Endpoint.ENROLLMENT_PAGE, self.rows)
 
     def price(self, prices: PriceBook) -> Price:
         if self.one_by_one:
@@ -143,13 +144,16 @@ class Reads:
         return page.price(pages(Endpoint.ENROLLMENT_PAGE, self.rows))
 
 
-def reads(steps: Iterable[Step], rows: Mapping[int, int]) -> dict[int, Reads]:
+def reads(
+    steps: Iterable[Step], rows: Mapping[int, int], *, one_by_one: bool = False
+) -> dict[int, Reads]:
     """By course. `rows`: enrollments that each has, in every state."""
     people: dict[int, set[int]] = {}
     for step in steps:
         people.setdefault(step.course, set()).add(step.key.person)
     return {
-        course: Reads(people=len(who), rows=rows.get(course, 0)) for course, who in people.items()
+        course: Reads(people=len(who), rows=None if one_by_one else rows.get(course, 0))
+        for course, who in people.items()
     }
 
 

@@ -133,11 +133,7 @@ def steps(
     wanted: Sequence[Wanted], present: Iterable[Present], exactly: Exactly | None = None
 ) -> list[Step]:
     """One step for each wanted row, in their order, then one for each enrollment that goes without a row."""
-    known: dict[Key, Present] = {}
-    for stands in present:
-        other = known.get(stands.key)
-        if other is None or _counts_more(stands, other):
-            known[stands.key] = stands
+    known = standing(present)
     seen: set[Key] = set()
     found = []
     for one in wanted:
@@ -148,8 +144,17 @@ def steps(
     return _with_moves(found)
 
 
+def standing(present: Iterable[Present]) -> dict[Key, Present]:
+    """By key. Two rows of one key are one enrollment to Canvas: the living one, else the newer."""
+    known: dict[Key, Present] = {}
+    for one in present:
+        other = known.get(one.key)
+        if other is None or _counts_more(one, other):
+            known[one.key] = one
+    return known
+
+
 def _counts_more(one: Present, other: Present) -> bool:
-    """Two rows of one key are one enrollment to Canvas: the living one, else the newer."""
     return (one.state is not State.DELETED, one.id) > (other.state is not State.DELETED, other.id)
 
 
@@ -241,6 +246,32 @@ def _leaving(exactly: Exactly, known: Iterable[Present], named: Collection[Key])
             reason = "the enrollment is protected from changes of many"
             goes = replace(goes, outcome=Outcome.REFUSED, reason=reason)
         yield goes
+
+
+def inverse(step: Step) -> list[Wanted]:
+    """What takes a step back that was carried out, to be planned against the roster as it is then."""
+    return [
+        _as_it_was(step.row or 0, step.course, step.key, step.before),
+        *(
+            [_as_it_was(step.row or 0, step.course, step.leaves.key, step.leaves)]
+            if step.leaves
+            else []
+        ),
+    ]
+
+
+def _as_it_was(row: int, course: int, key: Key, before: Present | None) -> Wanted:
+    if before is None or before.state is State.DELETED:
+        return Wanted(row=row, course=course, key=key, state=State.DELETED)
+    return Wanted(
+        row=row,
+        course=course,
+        key=key,
+        state=before.state,
+        start_at=before.fields.start_at,
+        end_at=before.fields.end_at,
+        limited=before.fields.limited or False,
+    )
 
 
 def _with_moves(found: Sequence[Step]) -> list[Step]:

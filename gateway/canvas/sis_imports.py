@@ -34,6 +34,7 @@ _ENDED = frozenset(
 _CHANGE_THRESHOLD = "1"
 
 Sleep = Callable[[float], Awaitable[None]]
+Meanwhile = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,11 +155,15 @@ class SisImports:
     async def show(self, call: Call, import_id: str) -> Import:
         return _import(await self.canvas.get(call, f"{self._path}/{import_id}"))
 
-    async def ended(self, call: Call, import_id: str, *, within: timedelta) -> Import:
+    async def ended(
+        self, call: Call, import_id: str, *, within: timedelta, meanwhile: Meanwhile | None = None
+    ) -> Import:
         """The import when it is over, however it ended. SourceDown when it takes too long."""
         wait, waited = FIRST_WAIT, 0.0
         while True:
             await self.sleep(wait)
+            if meanwhile is not None:
+                await meanwhile()
             waited, wait = waited + wait, min(wait * 2, LONGEST_WAIT)
             found = await self.show(call, import_id)
             if found.ended:

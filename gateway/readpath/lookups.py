@@ -118,6 +118,55 @@ async def ids(connections: Connections, reader: Reader, wanted: Sequence[By]) ->
     return tuple(sorted(found))
 
 
+async def each(
+    connections: Connections, reader: Reader, wanted: Sequence[By]
+) -> dict[By, int | None]:
+    """The row that each names: None where it names two, and nothing where it is not known or makes no sense."""
+    found: dict[By, int | None] = {}
+    for form in {(by.type_name, by.form) for by in wanted}:
+        named: dict[Key, list[By]] = {}
+        for by in wanted:
+            if (by.type_name, by.form) == form:
+                try:
+                    named.setdefault(_key(reader, by), []).append(by)
+                except BadRequest:
+                    continue
+        values = [of[0].value for of in named.values()]
+        for start in range(0, len(values), _AT_ONCE):
+            found |= await _each(connections, reader, form, values[start : start + _AT_ONCE], named)
+    return found
+
+
+_AT_ONCE = 5_000
+
+
+async def _each(
+    connections: Connections,
+    reader: Reader,
+    form: tuple[str, str],
+    values: Sequence[str],
+    named: Mapping[Key, Sequence[By]],
+) -> dict[By, int | None]:
+    statement = Statement(connections.dialect, reader)
+    matching = _matching(statement, reader, *form, values)
+    sql = f"select found_key, found_id from ({matching}) f group by found_key, found_id"
+    rows: dict[Key, set[int]] = {}
+    for key, row_id in await connections.fetch(sql, statement.values):
+        rows.setdefault(key, set()).add(row_id)
+    return {
+        by: min(ids) if len(ids) == 1 else None for key, ids in rows.items() for by in named[key]
+    }
+
+
+def _key(reader: Reader, by: By) -> Key:
+    """As the database tells it back."""
+    identity = FORMS[by.type_name][by.form].identity
+    if identity is not None:
+        return identity.comparable(by.value)
+    [key], _ = _keys(reader, by.type_name, by.form, [by.value])
+    return key
+
+
 async def _ids_of(
     connections: Connections, reader: Reader, form: tuple[str, str], values: Sequence[str]
 ) -> set[int]:

@@ -1,0 +1,275 @@
+"""Changes of many enrollments for whoever asks: planned, applied, paused, cancelled, taken back."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from gateway import roster_change
+from gateway.canvas.client import Call
+from gateway.change_paths import Path
+from gateway.errors import WriteRefused
+from gateway.readpath.registry import Reader
+from gateway.store import queued_jobs, repeats, roster_changes, roster_ground, roster_runs
+from gateway.store.repeats import Request
+from gateway.store.roster_changes import Change, ChangeRow, State, Status, Wish
+from gateway.uow import Database, Transaction
+from gateway.viewer import Scope, Viewer
+from gateway.writes import roster_orders
+from gateway.writes.acting import check_may_write
+from gateway.writes.roster_jobs import JOB, Office
+from gateway.writes.roster_planning import Asked, ExactlyThese
+from gateway.writes.roster_rows import Miss, Said
+from models.roster import EnrollmentState, MutationErrorCode
+
+Code = MutationErrorCode
+# So many rows are compared with the store before the job compares them with Canvas.
+_COMPARED_AT_ONCE = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a caller asks to be planned. `max_age`: of the roster that it is compared with; `drop` None: the school's policy."""
+
+    rows: tuple[Said | Miss, ...]
+    exactly: ExactlyThese | None = None
+    drop: EnrollmentState | None = None
+    path: Path | None = None
+    max_age: timedelta | None = None
+
+
+class RosterChanges:
+    """Of all institutions that have a Canvas."""
+
+    def __init__(
+        self, offices: Mapping[int, Office], database: Database, clock: Callable[[], datetime]
+    ) -> None:
+        self._offices = offices
+        self._database = database
+        self._clock = clock
+
+    async def plan(self, viewer: Viewer, reader: Reader, wanted: Wanted) -> int:
+        """The id of the plan. Writes nothing to Canvas."""
+        check_may_write(viewer)
+        office = self._office(viewer.institution_id)
+        if not wanted.rows and wanted.exactly is None:
+            raise WriteRefused(Code.INVALID, "There is no row to plan.", "rows")
+        now = self._clock()
+        asked = Asked(
+            rows=wanted.rows,
+            exactly=wanted.exactly,
+            drop=wanted.drop or office.drop,
+            path=wanted.path,
+            fresher_than=now - (office.max_age if wanted.max_age is None else wanted.max_age),
+        )
+        return await office.planning.plan(
+            asked,
+            reader,
+            _reading_call(office),
+            caller=_caller(viewer),
+            person_id=viewer.user_id,
+            now=now,
+        )
+
+    async def apply(
+        self, viewer: Viewer, change_id: int, *, confirmed: int | None, key: str | None
+    ) -> int:
+        """Begin, or go on after a pause. `confirmed`: how many removals whoever asks has seen."""
+        change = await self._own(viewer, change_id)
+        request = _request(viewer, f"apply {change_id} {confirmed}", key)
+        if change.state is State.PLANNED:
+            if change.held and confirmed != change.removals:
+                raise WriteRefused(
+                    Code.GUARD_TRIPPED,
+                    f"{change.removals} of {change.people} people would go, more than the shrink guard lets through: confirm"
+                    " the number.",
+                    "confirmRemovals",
+                )
+            await self._compare(viewer.institution_id, change)
+
+        async def work(tx: Transaction) -> int:
+            if request and (answer := await repeats.answer_to(tx, request)) is not None:
+                return int(answer)
+            await self._enqueue(tx, viewer.institution_id, change)
+            if request:
+                await repeats.keep(tx, request, str(change_id), self._clock())
+            return change_id
+
+        return await self._database.transact(work)
+
+    async def _enqueue(self, tx: Transaction, institution_id: int, change: Change) -> None:
+        now = self._clock()
+        begun = await roster_changes.step_to(
+            tx,
+            institution_id,
+            change.id,
+            {"state": State.QUEUED, "asked_at": now, "wish": None, "message": None},
+            only_from=(State.PLANNED, State.PAUSED),
+        )
+        if not begun:
+            raise WriteRefused(
+                Code.CONFLICT, f"It is {change.state}: a plan is applied once.", "rosterChange"
+            )
+        if change.sync_run_id is None:
+            run = await roster_runs.open_(tx, institution_id, change.id, now)
+            await roster_changes.step_to(tx, institution_id, change.id, {"sync_run_id": run})
+        await queued_jobs.enqueue(
+            tx,
+            institution_id,
+            name=JOB,
+            key=f"roster-change-{change.id}-{now:%Y%m%dT%H%M%S%f}",
+            arguments={"change": change.id},
+            now=now,
+        )
+
+    async def _compare(self, institution_id: int, change: Change) -> None:
+        """Refuse at once what the store already knows to have moved; the job asks Canvas itself."""
+        rows = await roster_changes.page(
+            self._database,
+            institution_id,
+            change.id,
+            first=_COMPARED_AT_ONCE + 1,
+            statuses=(Status.WAITING,),
+        )
+        if not rows:
+            raise WriteRefused(Code.INVALID, "The plan changes nothing.", "rosterChange")
+        if len(rows) > _COMPARED_AT_ONCE:
+            return
+        seen = await roster_ground.enrollments(
+            self._database, institution_id, {row.step.course for row in rows}
+        )
+        now = roster_change.standing(one.present for one in seen)
+        for row in rows:
+            for part in roster_orders.parts(row.step):
+                if part.has_moved(now.get(part.key)):
+                    raise WriteRefused(
+                        Code.CONFLICT,
+                        f"The roster moved: row {row.row or row.place} is not as it was planned on. Plan it anew.",
+                        "rosterChange",
+                    )
+
+    async def wish(self, viewer: Viewer, change_id: int, wish: Wish) -> int:
+        """What is being told to Canvas is told to its end; then it pauses, or leaves the rest."""
+        change = await self._own(viewer, change_id)
+        now = self._clock()
+
+        async def work(tx: Transaction) -> bool:
+            if wish is Wish.CANCEL and await roster_changes.step_to(
+                tx,
+                viewer.institution_id,
+                change_id,
+                {"state": State.CANCELLED, "ended_at": now},
+                only_from=(State.PLANNED,),
+            ):
+                return True
+            if change.state is State.PAUSED and wish is Wish.CANCEL:  # the job leaves what waits
+                await self._enqueue(tx, viewer.institution_id, change)
+            return await roster_changes.step_to(
+                tx,
+                viewer.institution_id,
+                change_id,
+                {"wish": wish},
+                only_from=(State.QUEUED, State.RUNNING),
+            )
+
+        if not await self._database.transact(work):
+            words = f"It is {change.state}."
+            raise WriteRefused(Code.CONFLICT, words, "rosterChange")
+        return change_id
+
+    async def undo(self, viewer: Viewer, change_id: int) -> int:
+        """The id of the plan that takes back what was carried out."""
+        change = await self._own(viewer, change_id)
+        if not change.state.is_over:
+            words = f"It is {change.state}: what is not over is cancelled first."
+            raise WriteRefused(Code.CONFLICT, words, "rosterChange")
+        rows = await roster_changes.page(
+            self._database, viewer.institution_id, change_id, statuses=(Status.DONE,)
+        )
+        if not rows:
+            words = "It changed nothing, so there is nothing to take back."
+            raise WriteRefused(Code.INVALID, words, "rosterChange")
+        office = self._office(viewer.institution_id)
+        wanted = [one for row in rows for one in roster_change.inverse(row.step)]
+        return await office.planning.inverse(
+            viewer.institution_id,
+            [replace(one, row=number) for number, one in enumerate(wanted, 1)],
+            caller=_caller(viewer),
+            person_id=viewer.user_id,
+            now=self._clock(),
+            undoes=change_id,
+        )
+
+    async def find(self, viewer: Viewer, change_id: int) -> Change | None:
+        """A change of the caller's own; an operator's token shows everybody's."""
+        change = await roster_changes.find(self._database, viewer.institution_id, change_id)
+        if change is None:
+            return None
+        mine = change.caller == _caller(viewer)
+        return change if mine or Scope.ADMIN in viewer.scopes else None
+
+    async def rows(
+        self,
+        viewer: Viewer,
+        change_id: int,
+        *,
+        after: int,
+        first: int,
+        outcomes: Iterable[roster_change.Outcome],
+        statuses: Iterable[Status],
+    ) -> list[ChangeRow]:
+        return await roster_changes.page(
+            self._database,
+            viewer.institution_id,
+            change_id,
+            after=after,
+            first=first,
+            outcomes=list(outcomes),
+            statuses=list(statuses),
+        )
+
+    async def counts(
+        self, viewer: Viewer, change_id: int
+    ) -> dict[tuple[roster_change.Outcome, Status], int]:
+        return await roster_changes.counts(self._database, viewer.institution_id, change_id)
+
+    async def _own(self, viewer: Viewer, change_id: int) -> Change:
+        check_may_write(viewer)
+        change = await self.find(viewer, change_id)
+        if change is None:
+            raise WriteRefused(Code.NOT_FOUND, "There is no such change.", "rosterChange")
+        return change
+
+    def _office(self, institution_id: int) -> Office:
+        office = self._offices.get(institution_id)
+        if office is None:
+            words = "This school has no Canvas that could be changed: its configuration names none."
+            raise WriteRefused(Code.NOT_SUPPORTED, words)
+        return office
+
+
+def _reading_call(office: Office) -> Call | None:
+    """Plans are read with the school's own token, for a person's eyes may be cut without a sign."""
+    try:
+        return office.actors.service().call
+    except WriteRefused:
+        return None
+
+
+def _caller(viewer: Viewer) -> str:
+    """Whose plan it is: tokens of one name are one client, acting for whomever."""
+    if viewer.service is not None:
+        name = hashlib.sha256(viewer.service.name.encode()).hexdigest()[:24]
+        return f"service:{name}:{viewer.acts_for_id or 0}"
+    return f"person:{viewer.user_id}"
+
+
+def _request(viewer: Viewer, said: str, key: str | None) -> Request | None:
+    if not key:
+        return None
+    return Request(
+        institution_id=viewer.institution_id,
+        caller=_caller(viewer),
+        key=key,
+        digest=hashlib.sha256(said.encode()).hexdigest(),
+    )

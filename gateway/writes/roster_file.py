@@ -1,0 +1,131 @@
+"""The rows of a change that go as one SIS file: sent once, waited for, and each message brought to its row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from gateway.canvas import enrollment_writes
+from gateway.canvas.sis_imports import Import, Line, SisImports, fix
+from gateway.errors import SourceError, WriteRefused
+from gateway.prices import Endpoint, PriceBook
+from gateway.store.roster_changes import ChangeRow, Progress, Status
+from gateway.writes import roster_orders
+from gateway.writes.roster_book import PASSING, Book
+
+_SKEW = timedelta(minutes=10)  # between our clock and Canvas's, at most
+_LONGEST = timedelta(hours=6)
+_AT_ONCE = 50  # rows that Canvas imports in one go (canvas-lms: app/models/sis_batch.rb)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SisFile:
+    book: Book
+    imports: SisImports
+    prices: PriceBook
+
+    async def carry_out(self) -> None:
+        """SourceError where it is not known what became of the file; it is looked for the next time."""
+        book = self.book
+        rows = [row for row in await book.rows((Status.WAITING, Status.SENDING)) if row.by_file]
+        if not rows or book.change.import_state is not None:
+            return
+        if book.change.import_id is None:
+            await book.obey()
+            try:
+                sent = await self._sent(rows)
+            except WriteRefused as refused:
+                await self._refuse(rows, str(refused))
+                return
+            await book.write(columns={"import_id": sent.id})
+        else:
+            sent = await self.imports.show(book.call, book.change.import_id)
+        began = book.clock()
+        ended = await self._ended(sent)
+        self._teach(len(rows), (book.clock() - began).total_seconds())
+        await self._note_messages(ended)
+
+    @property
+    def _name(self) -> str:
+        return f"roster-change-{self.book.institution_id}-{self.book.change.id}.csv"
+
+    async def _sent(self, rows: Sequence[ChangeRow]) -> Import:
+        """Sent now, unless it was before a crash."""
+        book, call = self.book, self.book.call
+        if book.change.file_sent_at is not None:
+            since = book.change.file_sent_at - _SKEW
+            if found := await self.imports.sent(call, self._name, since=since):
+                return found
+        names = await book.names(rows)
+        lines: list[Line] = []
+        places: dict[int, int] = {}
+        for row in rows:
+            places[row.place] = len(lines) + 2  # the header is row 1
+            lines += roster_orders.lines(row.step, names)
+        began = book.clock()
+        await book.write(columns={"file_sent_at": began}, lines=places)
+        try:
+            return await self.imports.send(call, self._name, lines)
+        except SourceError as error:
+            refused = enrollment_writes.refusal(error)
+            if refused is not None and refused.code not in PASSING:
+                raise refused from error
+            found = await self.imports.sent(call, self._name, since=began - _SKEW)
+            if found is None:
+                raise
+            return found
+
+    async def _refuse(self, rows: Sequence[ChangeRow], message: str) -> None:
+        failed = [Progress(place=row.place, status=Status.FAILED, message=message) for row in rows]
+        await self.book.write(failed, columns={"import_state": "refused"})
+
+    async def _ended(self, sent: Import) -> Import:
+        book, aborted = self.book, False
+
+        async def look() -> None:
+            nonlocal aborted
+            if not aborted and await book.is_cancelled():
+                aborted = True
+                await self.imports.abort(book.call, sent.id)
+
+        if sent.ended:
+            return sent
+        return await self.imports.ended(book.call, sent.id, within=_LONGEST, meanwhile=look)
+
+    def _teach(self, lines: int, seconds: float) -> None:
+        small = self.prices.expected(Endpoint.SIS_UPLOAD)
+        if lines <= _AT_ONCE:
+            self.prices.teach(Endpoint.SIS_UPLOAD, quota=small.quota, seconds=seconds)
+        else:
+            longer = max(0.0, seconds - small.seconds)
+            self.prices.teach(Endpoint.SIS_ROW, quota=0.0, seconds=longer, calls=lines)
+
+    async def _note_messages(self, ended: Import) -> None:
+        """A row with a message may have been applied all the same, and one without may not: reading back tells."""
+        book = self.book
+        rows = [row for row in await book.rows((Status.WAITING, Status.SENDING)) if row.by_file]
+        row_of = {
+            line: row.place
+            for row in rows
+            if row.line is not None
+            for line in range(row.line, row.line + len(roster_orders.parts(row.step)))
+        }
+        said: dict[int, str] = {}
+        for message in await self.imports.messages(book.call, ended.id):
+            if message.row in row_of:
+                said.setdefault(row_of[message.row], message.text)
+        whole = None
+        if ended.state not in ("imported", "imported_with_messages"):
+            why = "; ".join(ended.says) or "no reason given"
+            whole = f"the SIS import ended as {ended.state}: {why}"
+        await book.write(
+            [
+                Progress(
+                    place=row.place,
+                    status=Status.SENT,
+                    message=said.get(row.place, whole),
+                    advice=fix(said.get(row.place, "")),
+                )
+                for row in rows
+            ],
+            columns={"import_state": ended.state},
+        )

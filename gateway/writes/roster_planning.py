@@ -1,0 +1,301 @@
+"""The plan of a change of many: what was asked for, against a roster that is fresh enough, and by which path."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from gateway import change_paths, roster_change
+from gateway.canvas.client import Call
+from gateway.change_paths import Carried, Names, Path, Reads
+from gateway.errors import WriteRefused
+from gateway.prices import PriceBook
+from gateway.readpath.connections import Connections
+from gateway.readpath.lookups import By
+from gateway.readpath.registry import Reader
+from gateway.roster_change import Exactly, Outcome, Step, Wanted
+from gateway.store import roster_changes, roster_ground
+from gateway.store.memberships import Guard
+from gateway.store.roster_changes import Planned, PlannedRow
+from gateway.store.roster_ground import Seen
+from gateway.uow import Database
+from gateway.writes import roster_rows
+from gateway.writes.roster_reading import People, RosterReading
+from gateway.writes.roster_rows import Miss, Said
+from models.roster import ROSTER_STATES, EnrollmentState, EnrollmentType, MutationErrorCode
+
+# A plan asks Canvas so much at most, for somebody waits; what it could not ask, the change looks at before it begins.
+MOST_REQUESTS = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExactlyThese:
+    """Whoever is in these sections and not in the rows goes. `types` empty: those that the rows have."""
+
+    sections: tuple[By, ...]
+    types: frozenset[EnrollmentType] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is to be planned. `fresher_than`: the roster is read from Canvas where it is known as of earlier."""
+
+    rows: Sequence[Said | Miss]
+    exactly: ExactlyThese | None = None
+    drop: EnrollmentState
+    path: Path | None = None
+    fresher_than: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planning:
+    """Of one institution."""
+
+    database: Database
+    connections: Connections
+    prices: PriceBook
+    guard: Guard
+    reading: RosterReading
+
+    async def plan(
+        self,
+        asked: Asked,
+        reader: Reader,
+        call: Call | None,
+        *,
+        caller: str,
+        person_id: int | None,
+        now: datetime,
+    ) -> int:
+        """The id of the kept plan. WriteRefused where there is nothing to plan."""
+        said = [row for row in asked.rows if isinstance(row, Said)]
+        found = await roster_rows.found(self.database, self.connections, reader, said)
+        sections = await self._sections(asked, reader)
+        meant = [
+            *(row for row in asked.rows if isinstance(row, Miss)),
+            *roster_rows.meant(said, found),
+        ]
+        wanted = [row for row in meant if isinstance(row, Wanted)]
+        ground = _Ground(wanted=wanted, courses_of=sections)
+        seen = await self._enrollments(reader, ground.courses)
+        if call is not None:
+            names = await self._names(reader, ground, seen)
+            people = ground.people(seen)
+            if await self._read(asked, call, people, names, seen):
+                seen = await self._enrollments(reader, ground.courses)
+                meant = [
+                    *(row for row in asked.rows if isinstance(row, Miss)),
+                    *roster_rows.meant(said, replace(found, seen=seen)),
+                ]
+                wanted = [row for row in meant if isinstance(row, Wanted)]
+        steps = roster_change.steps(
+            wanted, [one.present for one in seen], _exactly(asked, wanted, sections)
+        )
+        names = await self._names(reader, ground, seen)
+        misses = [row for row in meant if isinstance(row, Miss)]
+        texts = {row.row: row.text for row in said}
+        return await self._keep(
+            reader.institution_id,
+            [change_paths.carried(step, names) for step in steps],
+            misses,
+            texts,
+            seen,
+            _Frame(asked.path, caller, person_id, now),
+        )
+
+    async def inverse(
+        self,
+        institution_id: int,
+        wanted: Sequence[Wanted],
+        *,
+        caller: str,
+        person_id: int | None,
+        now: datetime,
+        undoes: int,
+    ) -> int:
+        """The plan that takes a change back."""
+        ground = _Ground(wanted=list(wanted), courses_of={})
+        seen = await roster_ground.enrollments(self.database, institution_id, ground.courses)
+        steps = roster_change.steps(wanted, [one.present for one in seen])
+        names = await self._named(institution_id, ground, seen)
+        carried = [change_paths.carried(step, names) for step in steps]
+        frame = _Frame(None, caller, person_id, now, undoes)
+        return await self._keep(institution_id, carried, (), {}, seen, frame)
+
+    async def _sections(self, asked: Asked, reader: Reader) -> dict[int, int]:
+        """The courses of the sections whose roster is to be exactly what was said."""
+        if asked.exactly is None:
+            return {}
+        named = await roster_rows.ids_of(self.connections, reader, asked.exactly.sections)
+        courses = await roster_ground.courses_of(
+            self.database, reader.institution_id, named.values()
+        )
+        for by, section in named.items():
+            if section not in courses:
+                raise WriteRefused(
+                    MutationErrorCode.NOT_FOUND, f"The {by} is gone.", "exactly", "sections"
+                )
+        return courses
+
+    async def _enrollments(self, reader: Reader, courses: Collection[int]) -> list[Seen]:
+        return await roster_ground.enrollments(self.database, reader.institution_id, courses)
+
+    async def _names(self, reader: Reader, ground: "_Ground", seen: Sequence[Seen]) -> Names:
+        return await self._named(reader.institution_id, ground, seen)
+
+    async def _named(self, institution_id: int, ground: "_Ground", seen: Sequence[Seen]) -> Names:
+        people = {one for row in ground.wanted for one in _people_of(row)}
+        people |= {
+            one.present.key.person for one in seen if one.present.key.section in ground.courses_of
+        }
+        sections = {row.key.section for row in ground.wanted} | ground.courses_of.keys()
+        sections |= {one.present.key.section for one in seen}
+        names = await roster_ground.names(
+            self.database,
+            institution_id,
+            people=people,
+            sections=sections,
+            courses=ground.courses,
+        )
+        enrolled = frozenset((one.present.course, one.present.key.person) for one in seen)
+        return replace(names, enrolled=enrolled)
+
+    async def _read(
+        self, asked: Asked, call: Call, people: People, names: Names, seen: Sequence[Seen]
+    ) -> bool:
+        """Whether anything was read anew: only what is older than asked for, and only where that is soon done."""
+        rows = Counter(one.present.course for one in seen)
+        old = _old(people, seen, asked.fresher_than)
+        reads = {course: Reads(people=len(who), rows=rows[course]) for course, who in old.items()}
+        requests = sum(read.price(self.prices).requests for read in reads.values())
+        if not old or requests > MOST_REQUESTS:
+            return False
+        await self.reading.read(call, old, names, reads)
+        return True
+
+    async def _keep(
+        self,
+        institution_id: int,
+        rows: Sequence[Carried],
+        misses: Sequence[Miss],
+        texts: Mapping[int, str],
+        seen: Sequence[Seen],
+        frame: "_Frame",
+    ) -> int:
+        of_courses = Counter(one.present.course for one in seen)
+        costs = tuple(change_paths.cost(path, rows, of_courses, self.prices) for path in Path)
+        path = frame.path or change_paths.cheaper(costs).path
+        removals, people, held = _removals(rows, seen, self.guard)
+        touched = {one.step.course for one in rows}
+        planned = Planned(
+            caller=frame.caller,
+            person_id=frame.person_id,
+            path=path,
+            costs=costs,
+            removals=removals,
+            people=people,
+            held=held,
+            as_of=min((one.as_of for one in seen if one.present.course in touched), default=None),
+            planned_at=frame.now,
+            undoes_id=frame.undoes,
+        )
+        kept = sorted(
+            [*_missed(misses), *_kept(rows, path, texts)],
+            key=lambda one: (one.row is None, one.row or 0),
+        )
+        return await roster_changes.keep(self.database, institution_id, planned, kept)
+
+
+@dataclass(frozen=True)
+class _Frame:
+    path: Path | None
+    caller: str
+    person_id: int | None
+    now: datetime
+    undoes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ground:
+    """Where a change takes place. `courses_of`: of the sections that are to have exactly the rows."""
+
+    wanted: Sequence[Wanted]
+    courses_of: Mapping[int, int]
+
+    @property
+    def courses(self) -> set[int]:
+        return {row.course for row in self.wanted} | set(self.courses_of.values())
+
+    def people(self, seen: Iterable[Seen]) -> dict[int, set[int]]:
+        found: dict[int, set[int]] = {}
+        for row in self.wanted:
+            found.setdefault(row.course, set()).add(row.key.person)
+        for one in seen:
+            if one.present.key.section in self.courses_of:
+                found.setdefault(one.present.course, set()).add(one.present.key.person)
+        return found
+
+
+def _people_of(row: Wanted) -> Iterable[int]:
+    yield row.key.person
+    if row.key.associated is not None:
+        yield row.key.associated
+
+
+def _old(people: People, seen: Iterable[Seen], fresher_than: datetime) -> People:
+    """Those of whom something is known as of earlier, or nothing at all, with all others of their course."""
+    known: dict[tuple[int, int], datetime] = {}
+    for one in seen:
+        key = (one.present.course, one.present.key.person)
+        known[key] = min(one.as_of, known.get(key, one.as_of))
+    return {
+        course: who
+        for course, who in people.items()
+        if any(
+            known.get((course, one), datetime.min.replace(tzinfo=UTC)) < fresher_than for one in who
+        )
+    }
+
+
+def _exactly(asked: Asked, wanted: Sequence[Wanted], sections: Mapping[int, int]) -> Exactly | None:
+    if asked.exactly is None:
+        return None
+    types = asked.exactly.types or frozenset(row.key.type for row in wanted)
+    return Exactly(sections=frozenset(sections), types=types, drop=asked.drop)
+
+
+def _removals(rows: Iterable[Carried], seen: Iterable[Seen], guard: Guard) -> tuple[int, int, bool]:
+    """How many go, of how many, and whether that is to be confirmed: in any one course it may be too much."""
+    going = Counter(one.step.course for one in rows if one.step.takes_away)
+    there = Counter(one.present.course for one in seen if one.present.state in ROSTER_STATES)
+    held = any(guard.holds(gone, of=there[course]) for course, gone in going.items())
+    return going.total(), there.total(), held
+
+
+def _missed(misses: Iterable[Miss]) -> Iterable[PlannedRow]:
+    for miss in misses:
+        yield PlannedRow(row=miss.row, said=miss.text, outcome=Outcome.REFUSED, reason=miss.reason)
+
+
+def _kept(rows: Sequence[Carried], path: Path, texts: Mapping[int, str]) -> Iterable[PlannedRow]:
+    division = change_paths.divided(path, rows)
+    by_file = {_identity(step) for step in division.imported}
+    left = {_identity(one.step) for one in division.left}
+    for one in rows:
+        step = one.step
+        reason = step.reason
+        if _identity(step) in left:  # the other path would carry it, and was not chosen
+            reason = one.by_calls
+            one = replace(one, step=replace(step, outcome=Outcome.REFUSED, reason=reason))  # noqa: PLW2901
+        yield PlannedRow(
+            row=step.row,
+            said=texts.get(step.row or 0),
+            outcome=one.step.outcome,
+            reason=reason,
+            carried=one,
+            by_file=step.is_change and _identity(step) in by_file,
+        )
+
+
+def _identity(step: Step) -> object:
+    return step.row, step.key
