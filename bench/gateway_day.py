@@ -1,7 +1,7 @@
 """A day's traffic through the real gateway: every answer is held against the truth as it was at the answer's as-of."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from bench.kept_truth import History, contradictions, shown_of
@@ -62,13 +62,18 @@ class GatewayDay:
         ours = {int(row["canvas_id"]): int(row["id"]) for row in rows}
         self._ours = {course: ours[to_global(str(course), shard)] for course in courses}
 
-    async def run(self, events: Sequence[Event]) -> Result:
+    async def run(self, events: Sequence[Event], *, said: Callable[[str], None]) -> Result:
+        """`said`: is told how far it is, every hour of the day."""
+        hour = -1
         self.twin.app.state.bill.clear()
         self.result.requests, self.result.units = 0, 0.0
         self.result.bought.clear()
         for event in events:
             clock = self.twin.clock
             clock.advance(max(timedelta(0), event.at - clock.now()))
+            if event.at.hour != hour:
+                hour = event.at.hour
+                said(f"{event.at:%H:%M} in the school: {self.result.answers:,} rosters shown")
             if isinstance(event, Churn):
                 self._change(event)
             elif isinstance(event, Nightly):

@@ -33,7 +33,7 @@ EVENING = timedelta(hours=3)
 
 
 COURSES, QUICK_COURSES = 200, 20
-USERS_A_COURSE = 30
+USERS_A_COURSE = 30  # makes classes of about 250
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,7 @@ class Day:
     asks: list[Ask]
     results: list[Result]
     bounds: Bounds
+    people: int
     courses: int
     examples: list[str]
 
@@ -49,10 +50,17 @@ def run(folder: Path, _postgres: str, quick: bool) -> str:  # noqa: FBT001  as e
     return report_of(folder, QUICK_COURSES if quick else COURSES, picture=not quick)
 
 
-def report_of(folder: Path, courses: int, *, picture: bool, nrps: bool = True) -> str:
-    day = asyncio.run(simulated(folder, courses, nrps=nrps))
-    for words in day.examples:
-        print(words, file=sys.stderr)
+def report_of(
+    folder: Path,
+    courses: int,
+    *,
+    picture: bool,
+    nrps: bool = True,
+    users_a_course: int = USERS_A_COURSE,
+) -> str:
+    day = asyncio.run(simulated(folder, courses, users_a_course, nrps=nrps))
+    for example in day.examples:
+        print(example, file=sys.stderr)
     if picture:
         bounds = {
             "clairvoyant": day.bounds.one_report,
@@ -62,9 +70,9 @@ def report_of(folder: Path, courses: int, *, picture: bool, nrps: bool = True) -
     return table(day)
 
 
-async def simulated(folder: Path, size: int, *, nrps: bool) -> Day:
+async def simulated(folder: Path, size: int, users_a_course: int, *, nrps: bool) -> Day:
     """`size`: all courses of the school; those that are over, or not yet open, have no traffic."""
-    users = USERS_A_COURSE * size
+    users = users_a_course * size
     async with school_twin(
         folder, BEGINS - EVENING, courses=size, users=users, big=users // 12, nrps=nrps
     ) as twin:
@@ -72,18 +80,20 @@ async def simulated(folder: Path, size: int, *, nrps: bool) -> Day:
         events = SchoolDay(begins=BEGINS, courses=courses).events()
         asks = [event for event in events if isinstance(event, Ask)]
         gateway = GatewayDay(twin)
-        said(f"{len(courses)} courses, {len(asks)} questions")
+        people = sum(len(twin.school.enrollments_of_course.of(course)) for course in courses)
+        said(f"{len(courses)} courses of {people} people, {len(asks)} questions")
         await gateway.prepare(courses)
         report = report_price(twin)
         said("the evening's report is loaded")
         tariff = await measured(twin, courses, report, REPORT_LASTS)
         said("reads are priced")
-        ours = await gateway.run(events)
+        ours = await gateway.run(events, said=said)
         said("the day is over")
     return Day(
         asks=asks,
         results=[ours, *fixed(asks, tariff, gateway)],
         bounds=clairvoyant(asks, tariff, gateway.reports),
+        people=people // len(courses),
         courses=len(courses),
         examples=gateway.examples,
     )
@@ -143,6 +153,7 @@ def table(day: Day) -> str:
         ),
         "",
         f"{len(day.asks):,} operations asked for {ours.answers:,} rosters of {day.courses:,} courses.",
+        f"A course has {day.people:,} people on average.",
         f"{ours.held:,} rows had ended and were shown as missing since the newest report.",
         "",
         "| clairvoyant | units | the gateway took | without LTI tokens |",
@@ -156,7 +167,24 @@ def table(day: Day) -> str:
         f"| {name} | {bound:,.0f} | {ours.units / bound:.2f} x | {(ours.units - ours.token_units) / bound:.2f} x |"
         for name, bound in bounds.items()
     ]
+    lines += [
+        "",
+        "| questions for facts of at most | of all rosters | cost at least | of always-live |",
+        "| --- | ---: | ---: | ---: |",
+        *(
+            f"| {words(one.max_age)} | {one.rosters / ours.answers:.1%} | {one.units:,.0f} | {one.units / live.units:.1%} |"
+            for one in day.bounds.urgent
+        ),
+    ]
     return "\n".join(lines)
+
+
+def words(age: timedelta) -> str:
+    seconds = int(age.total_seconds())
+    for size, unit in ((86_400, "day"), (3_600, "h"), (60, "min")):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
 
 
 def main() -> None:
@@ -167,10 +195,17 @@ def main() -> None:
         "--write", action="store_true", help="into docs/benchmarks.md and docs/planner.png"
     )
     parser.add_argument("--without-nrps", action="store_true", help="the gateway may not ask it")
+    parser.add_argument(
+        "--users", type=int, default=USERS_A_COURSE, help="for each course; a class is 8 times that"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="roster-bench-") as folder:
         tables = report_of(
-            Path(folder), options.courses, picture=options.write, nrps=not options.without_nrps
+            Path(folder),
+            options.courses,
+            picture=options.write,
+            nrps=not options.without_nrps,
+            users_a_course=options.users,
         )
     print(tables)
     if options.write:

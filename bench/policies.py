@@ -11,8 +11,10 @@ from math import inf
 
 from bench.traffic import Ask, Wants
 
-# What the token endpoint costs (X-Request-Cost of a grant), and how long we use a token: nobody can ask NRPS without.
+# What the token endpoint costs (X-Request-Cost of a grant), how long a token is good, and how long one is used: nobody can
+# ask NRPS without.
 TOKEN_UNITS = 200.0
+TOKEN_LIVES = timedelta(minutes=60)
 TOKEN_LASTS = timedelta(minutes=50)
 
 
@@ -144,31 +146,48 @@ def _is_there(report: datetime, at: datetime, tariff: Tariff) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Urgent:
+    """Questions that want facts of at most this age: how many rosters they are, and what they alone cost at least."""
+
+    max_age: timedelta
+    rosters: int
+    units: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Bounds:
     """Throttle units that nobody can do without, however much they know of what will be asked.
 
     `one_report`: with the nightly report and nothing else for everybody at once, paid for; reads of courses chosen exactly.
-    `free_reports`: a report ends at every moment, and costs nothing.
+    `free_reports`: a report ends at every moment, and costs nothing. `urgent`: the first, were only those asked who want
+    facts of at most some age.
     """
 
     one_report: float
     free_reports: float
+    urgent: Sequence[Urgent]
 
 
 def clairvoyant(asks: Sequence[Ask], tariff: Tariff, reports: Sequence[datetime]) -> Bounds:
     """Each course by itself: the cheapest set of reads such that every question has one within its age, exactly.
 
     Reads may be made at the questions' own times (a read moved on to the end of the first span that it serves serves no
-    less), through the Enrollments API for all questions or NRPS for those of members. The token is paid for once, though
-    it lasts an hour only, so this is a bound from below.
+    less), through the Enrollments API for all questions or NRPS for those of members.
     """
-    nightly = [
-        span for span in _spans(asks) if not any(_told(span, one, tariff) for one in reports)
-    ]
-    at_will = [span for span in _spans(asks) if span.full_list or span.age < tariff.report_lasts]
+    spans = list(_spans(asks))
+    nightly = [span for span in spans if not any(_told(span, one, tariff) for one in reports)]
+    at_will = [span for span in spans if span.full_list or span.age < tariff.report_lasts]
     return Bounds(
         one_report=tariff.report.units * (len(reports) - 1) + _cheapest_of_all(nightly, tariff),
         free_reports=_cheapest_of_all(at_will, tariff),
+        urgent=[
+            Urgent(
+                max_age=age,
+                rosters=sum(span.age <= age for span in spans),
+                units=_cheapest_of_all((span for span in nightly if span.age <= age), tariff),
+            )
+            for age in sorted({ask.max_age for ask in asks})
+        ],
     )
 
 
@@ -205,6 +224,7 @@ def _told(span: Span, report: datetime, tariff: Tariff) -> bool:
 
 
 def _cheapest_of_all(spans: Iterable[Span], tariff: Tariff) -> float:
+    """A bound from below: with one token for all of the day, or with all that tokens could spare at most, whichever is more."""
     by_course: defaultdict[int, list[Span]] = defaultdict(list)
     for span in spans:
         by_course[span.course].append(span)
@@ -214,7 +234,53 @@ def _cheapest_of_all(spans: Iterable[Span], tariff: Tariff) -> float:
         api, nrps = tariff.api[course].units, tariff.nrps[course].units
         alone += cheapest_reads(own, api, inf)
         with_nrps += cheapest_reads(own, api, nrps)
-    return min(alone, with_nrps + TOKEN_UNITS)
+    spared = spared_by_tokens(
+        by_course, {one: tariff.api[one].units - tariff.nrps[one].units for one in by_course}
+    )
+    return max(min(alone, with_nrps + TOKEN_UNITS), alone - spared)
+
+
+_STEP = timedelta(minutes=5)
+
+
+def spared_by_tokens(
+    by_course: Mapping[int, Sequence[Span]],
+    saving: Mapping[int, float],
+    token: float = TOKEN_UNITS,
+) -> float:
+    """What NRPS can spare at most beyond its tokens, wherever these are bought; `saving`: of one read of each course.
+
+    While a token lives a course need not be read oftener than there are questions which no one read could serve. Each
+    start stands for all within a step, so its hour is longer by one.
+    """
+    members = {
+        course: [span for span in own if span.members]
+        for course, own in by_course.items()
+        if saving[course] > 0
+    }
+    ends = [span.at for own in members.values() for span in own]
+    if not ends:
+        return 0.0
+    first = min(ends) - TOKEN_LIVES
+    starts = [first + n * _STEP for n in range((max(ends) - first) // _STEP + 1)]
+    apart = TOKEN_LIVES // _STEP
+    best = [0.0] * (len(starts) + apart)
+    for n in reversed(range(len(starts))):
+        until = starts[n] + TOKEN_LIVES + _STEP
+        gain = sum(saving[c] * _reads(own, starts[n], until) for c, own in members.items())
+        best[n] = max(best[n + 1], gain - token + best[n + apart])
+    return best[0]
+
+
+def _reads(spans: Sequence[Span], since: datetime, until: datetime) -> int:
+    """As many reads between the two serve all of these that can be served then, in the order of their ends."""
+    count, read_at = 0, None
+    for span in spans:
+        if span.at < since or span.since > until:
+            continue
+        if read_at is None or span.since > read_at:
+            count, read_at = count + 1, min(span.at, until)
+    return count
 
 
 def cheapest_reads(spans: Sequence[Span], api: float, nrps: float) -> float:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.kept_truth import contradictions
-from bench.policies import Span, cheapest_reads
+from bench.policies import TOKEN_LIVES, Span, cheapest_reads, spared_by_tokens
 from bench.traffic import Ask, SchoolDay
 
 BEGINS = datetime(2026, 3, 3, tzinfo=UTC)
@@ -44,6 +44,46 @@ SPANS = st.lists(
 @given(SPANS, st.sampled_from((1.0, 2.0, 3.0, 4.0)))
 def test_nobody_reads_for_less(spans: list[Span], nrps: float) -> None:
     assert by_trying(spans, API, nrps) == pytest.approx(cheapest_reads(spans, API, nrps))
+
+
+def with_tokens_by_trying(spans: list[Span], token: float) -> float:
+    """As above, and a token for every hour in which NRPS is asked."""
+    least = inf
+    for reads in product((None, "nrps", "api"), repeat=len(spans)):
+        made = [(one.at, how) for one, how in zip(spans, reads, strict=True) if how]
+        if not all(
+            any(one.since <= at <= one.at and (how == "api" or one.members) for at, how in made)
+            for one in spans
+        ):
+            continue
+        cost, good_until = 0.0, BEGINS - timedelta(days=1)
+        for at, how in made:
+            cost += API if how == "api" else NRPS
+            if how == "nrps" and at > good_until:
+                cost, good_until = cost + token, at + TOKEN_LIVES
+        least = min(least, cost)
+    return least
+
+
+LONG_SPANS = st.lists(
+    st.builds(span, st.integers(0, 200), st.sampled_from((0, 5, 30, 120)), members=st.booleans()),
+    max_size=6,
+).map(lambda found: sorted(found, key=lambda one: one.at))
+
+
+@given(LONG_SPANS, st.sampled_from((0.5, 1.0, 2.5)))
+def test_tokens_never_spare_more_than_is_reckoned(spans: list[Span], token: float) -> None:
+    spared = spared_by_tokens({1: spans}, {1: API - NRPS}, token)
+
+    alone = cheapest_reads(spans, API, inf)
+    assert alone - spared <= with_tokens_by_trying(spans, token) + 1e-9
+
+
+def test_a_token_is_reckoned_once_an_hour() -> None:
+    asked = [span(at, 0, members=True) for at in (0, 10, 20, 200, 210, 220)]
+
+    assert 6 - 2 * 2.0 == spared_by_tokens({1: asked}, {1: 1.0}, 2.0)
+    assert 0 == spared_by_tokens({1: asked}, {1: 1.0}, 4.0)
 
 
 def test_nothing_asked_costs_nothing() -> None:
