@@ -45,6 +45,7 @@ from gateway.viewer import Viewer
 from gateway.webhooks.clients import Clients
 from gateway.webhooks.delivering import Deliveries
 from gateway.webhooks.registering import Webhooks
+from gateway.writes.service import Writes, writes
 from resolvers.http import Endpoint
 from resolvers.limits import Limits
 from resolvers.operations import Graph, Operations
@@ -97,6 +98,7 @@ class Parts(NamedTuple):
     reads: Reads
     connect: Callable[[Viewer], str | None]
     accesses: Accesses
+    writes: Writes
     webhooks: Webhooks
 
 
@@ -118,6 +120,7 @@ def roster_graph(parts: Parts) -> Graph:
         desk=Desk(parts.database, parts.clock),
         connect=parts.connect,
         accesses=parts.accesses,
+        writes=parts.writes,
         webhooks=parts.webhooks,
     )
 
@@ -195,6 +198,7 @@ def create_app(
             reads = await stack.enter_async_context(sourcing.open())
             accesses = Accesses(access_log(database), now, await _retention(settings, database))
             await stack.enter_async_context(accesses.running())
+            changes = await writes(database, connected, now)
             parts = Parts(
                 settings=settings,
                 database=database,
@@ -204,6 +208,7 @@ def create_app(
                 reads=reads,
                 connect=connecting.url_for,
                 accesses=accesses,
+                writes=await stack.enter_async_context(changes.running()),
                 webhooks=Webhooks(database, seal, now, plain=server.allows_private_networks),
             )
             deliveries = Deliveries(

@@ -142,11 +142,17 @@ def wins(told: Word, known: Word | None) -> bool:
 COARSE_ENROLLMENT_STATES: Mapping[EnrollmentState, frozenset[EnrollmentState]] = {
     EnrollmentState.INVITED: frozenset({EnrollmentState.CREATION_PENDING}),
 }
+# Who spells states so coarsely. The Enrollments API's `invited` is one that was pending until its course was published.
+COARSE_SOURCES = (Source.REPORT, Source.SIS_EXPORT, Source.UPLOAD)
 UNTOLD_COURSE_STATES = frozenset({CourseState.UNPUBLISHED, CourseState.AVAILABLE})
 
 
-def enrollment_state_after(known: EnrollmentState | None, told: EnrollmentState) -> EnrollmentState:
+def enrollment_state_after(
+    known: EnrollmentState | None, told: EnrollmentState, source: Source
+) -> EnrollmentState:
     """`told`, unless it is the coarser word for what is known."""
+    if source not in COARSE_SOURCES:
+        return told
     if known is not None and known in COARSE_ENROLLMENT_STATES.get(told, frozenset()):
         return known
     return told

@@ -22,6 +22,7 @@ from gateway.reads import Reads
 from gateway.sight import Limit
 from gateway.viewer import PERSONAL, Scope, Viewer
 from gateway.webhooks.registering import Webhooks
+from gateway.writes.service import Writes
 from resolvers import freshness, plans
 from resolvers.documents import Operation
 
@@ -55,6 +56,7 @@ class Context:
     connect: Callable[[Viewer], str | None] | None = None
     notices: list[PublicError] = field(default_factory=list)
     accesses: Accesses | None = None
+    writes: Writes | None = None
     webhooks: Webhooks | None = None
     reader: Reader = field(init=False)
     _loaders: dict[Hashable, DataLoader[Any, Any]] = field(init=False)
@@ -83,6 +85,12 @@ class Context:
         if self.desk is None:
             raise Forbidden("This graph is only read.")
         return self.desk
+
+    def changes_into_canvas(self) -> Writes:
+        """What tells Canvas of changes; a graph that is only read has none."""
+        if self.writes is None:
+            raise Forbidden("This graph is only read.")
+        return self.writes
 
     def notice(self, limit: Limit | None) -> None:
         """That the viewer would see more once Canvas can be asked as them, where they can bring that about."""

@@ -240,6 +240,21 @@ _explain(
     KEEP="They are two people, and the identifier stays where it is. The same conflict is not shown again.",
     UNDO="Take back how it was settled: the conflict waits again.",
 )
+
+
+class EndTask(StrEnum):
+    CONCLUDE = "CONCLUDE"
+    DEACTIVATE = "DEACTIVATE"
+    DELETE = "DELETE"
+
+
+_explain(
+    EndTask,
+    "How an enrollment ends.",
+    CONCLUDE="It is COMPLETED: the person may still look, as the course allows.",
+    DEACTIVATE="It is INACTIVE: still listed, without access; `reactivateEnrollment` undoes it.",
+    DELETE="It is DELETED: off the roster. What the person handed in stays in Canvas.",
+)
 _explain(
     roster.MutationErrorCode,
     "Why a mutation was not carried out.",

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import strawberry
 
 from gateway.desk import Settled
-from resolvers import desk, mutation_errors, nodes, webhooks
+from resolvers import changing, desk, mutation_errors, nodes, webhooks
 from resolvers.context import Info
 from resolvers.mutation_errors import MutationError
 from resolvers.provenance import described
@@ -42,6 +42,25 @@ def _payload(settled: Settled) -> dict[str, object]:
     description="What can be changed. A change that cannot be made is told in `errors` of the payload."
 )
 class Mutation:
+    create_enrollment: changing.EnrollmentPayload = strawberry.mutation(
+        resolver=changing.create,
+        description="Enroll a person. One who is enrolled so already is refused, for Canvas would reset that enrollment's fields.",
+    )
+    update_enrollment: changing.EnrollmentPayload = strawberry.mutation(
+        resolver=changing.update,
+        description="Change an enrollment's dates, limits or state, and nothing else of it.",
+    )
+    end_enrollment: changing.EnrollmentPayload = strawberry.mutation(
+        resolver=changing.end,
+        description="Conclude, deactivate or delete an enrollment. One that has ended so already stays as it is.",
+    )
+    reactivate_enrollment: changing.EnrollmentPayload = strawberry.mutation(
+        resolver=changing.reactivate, description="Make an enrollment active again that ended."
+    )
+    create_user: UserPayload = strawberry.mutation(
+        resolver=changing.create_user,
+        description="Make a person with a login. Enroll them with `createEnrollment`.",
+    )
     resolve_identity: UserPayload = strawberry.mutation(
         resolver=_resolve_identity,
         description="Settle a conflict of the identity desk, or take back how it was settled. Needs the scope `admin`.",

@@ -50,6 +50,28 @@ async def find_id(info: Info, by: By) -> int:
     return found[0]
 
 
+async def known_id(info: Info, by: By, *, beyond: bool = False) -> tuple[int | None, bool]:
+    """The row id that `by` names, asked of Canvas where the store does not know it, and whether the viewer sees it.
+
+    None: there is none; `beyond`: nor one that they do not see. SourceUnavailable where that cannot be told.
+    """
+    context = info.context
+    found = await lookups.ids(context.connections, context.reader, [by])
+    if not found and by.form != "id":
+        if not await _looked_up(context, by) and not await _proved_absent(context, by):
+            raise SourceUnavailable(
+                f"There is no {by} in the store, and no source is connected that could be asked for it."
+            )
+        found = await lookups.ids(context.connections, context.reader, [by])
+    if found:
+        return found[0], True
+    if not beyond:
+        return None, False
+    everybody = replace(context.reader, rights=Rights())
+    hidden = await lookups.ids(context.connections, everybody, [by])
+    return (hidden[0], False) if hidden else (None, False)
+
+
 async def _proved_absent(context: Context, by: By) -> bool:
     """Whether a whole read of a source that lists this form of id covers the institution.
 

@@ -15,6 +15,7 @@ from gateway.readpath.connections import Connections
 from gateway.reads import Reads
 from gateway.viewer import Viewer
 from gateway.webhooks.registering import Webhooks
+from gateway.writes.service import Writes
 from resolvers import freshness
 from resolvers.compiled import Compiled
 from resolvers.context import Context
@@ -77,13 +78,14 @@ def make_graph(  # noqa: PLR0913  all that a graph is made of
     desk: Desk | None = None,
     connect: Callable[[Viewer], str | None] | None = None,
     accesses: Accesses | None = None,
+    writes: Writes | None = None,
     webhooks: Webhooks | None = None,
 ) -> Graph:
     """The graph over a store, which `reads` keeps fresh; `desk`: where identities are settled.
 
     `default_max_age` tells each institution's by its slug; `longest`: how long an operation's reads may take; `connect`: where a
-    person connects their Canvas account; `accesses`: where it is noted who was shown whose data;
-    `webhooks`: where clients are sent changes.
+    person connects their Canvas account; `accesses`: where it is noted who was shown whose data; `writes`: what tells
+    Canvas of changes; `webhooks`: where clients are sent changes.
     """
     feed = Feed(connections)
 
@@ -100,6 +102,7 @@ def make_graph(  # noqa: PLR0913  all that a graph is made of
             desk=desk,
             connect=connect,
             accesses=accesses,
+            writes=writes,
             webhooks=webhooks,
             explains=headers.get("roster-explain") == "1",
         )

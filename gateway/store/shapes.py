@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.changes import SubjectType
-from gateway.merge import COARSE_ENROLLMENT_STATES, UNTOLD_COURSE_STATES
+from gateway.merge import COARSE_ENROLLMENT_STATES, COARSE_SOURCES, UNTOLD_COURSE_STATES
 from models.roster import FieldGroup, IdentityKind
 
 
@@ -84,7 +84,8 @@ def _holder(kind: IdentityKind, column: str) -> str:
 # A report's coarse word leaves the finer one that is known (`gateway.merge`).
 _ENROLLMENT_STATE = "case {} else s.state end".format(
     " ".join(
-        f"when s.state = '{told}' and t.state in ({_words(known)}) then t.state"
+        f"when s.told_source in ({_words(COARSE_SOURCES)}) and s.state = '{told}' and t.state in ({_words(known)})"
+        " then t.state"
         for told, known in COARSE_ENROLLMENT_STATES.items()
     )
 )

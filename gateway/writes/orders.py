@@ -12,7 +12,7 @@ from models.roster import EnrollmentState, EnrollmentType, MutationErrorCode
 LIVING = frozenset(EnrollmentState) - {EnrollmentState.DELETED}
 
 
-class Sought(Struct, frozen=True, kw_only=True, tag=True):
+class Sought(Struct, frozen=True, kw_only=True, tag=True, tag_field="kind"):
     """Where to look whether it was done, when Canvas's answer was lost. `section` None: any of the course."""
 
     course: int
@@ -51,7 +51,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
         )
 
 
-class SoughtPerson(Struct, frozen=True, kw_only=True, tag=True):
+class SoughtPerson(Struct, frozen=True, kw_only=True, tag=True, tag_field="kind"):
     """A new person: by the SIS id where there is one, else by the login."""
 
     login_id: str

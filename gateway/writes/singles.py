@@ -46,12 +46,16 @@ class Creation:
 
 @dataclass(frozen=True, kw_only=True)
 class Changed:
-    """An enrollment that is to change. `task` None and `update` None: it is reactivated."""
+    """An enrollment that is to change. `task`: the name of a `Task`. Without it and an `update` it is reactivated."""
 
     enrollment_id: int
     expected: Expected = Expected()  # noqa: RUF009  frozen
     update: Update | None = None
-    task: Task | None = None
+    task: str | None = None
+
+
+def new_person(*, login_id: str, notify: bool, **others: str | None) -> NewPerson:
+    return NewPerson(login_id=login_id, notify=notify, **others)
 
 
 Change: TypeAlias = Creation | Changed | NewPerson
@@ -179,7 +183,7 @@ def _changed(change: Changed, row: Enrollment, shard: int) -> Order | None:
     if change.update is not None:
         return deciding.update(row, change.update, shard)
     if change.task is not None:
-        return deciding.end(row, change.task, shard)
+        return deciding.end(row, Task[change.task], shard)
     return deciding.reactivate(row, shard)
 
 

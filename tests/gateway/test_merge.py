@@ -163,10 +163,13 @@ def test_the_richer_word_wins_then_the_newer(
 def test_invited_leaves_the_finer_state_of_an_unpublished_course() -> None:
     invited, pending = EnrollmentState.INVITED, EnrollmentState.CREATION_PENDING
 
-    assert pending is enrollment_state_after(pending, invited)
-    assert invited is enrollment_state_after(EnrollmentState.ACTIVE, invited)
-    assert invited is enrollment_state_after(None, invited)
-    assert EnrollmentState.ACTIVE is enrollment_state_after(pending, EnrollmentState.ACTIVE)
+    report = Source.REPORT
+    assert pending is enrollment_state_after(pending, invited, report)
+    assert invited is enrollment_state_after(EnrollmentState.ACTIVE, invited, report)
+    assert invited is enrollment_state_after(None, invited, report)
+    assert EnrollmentState.ACTIVE is enrollment_state_after(pending, EnrollmentState.ACTIVE, report)
+    for finer in (Source.ENROLLMENTS_API, Source.MUTATION):
+        assert invited is enrollment_state_after(pending, invited, finer)
 
 
 @pytest.mark.parametrize(
