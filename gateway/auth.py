@@ -144,6 +144,9 @@ async def viewer_of(database: Database, opened: Opened) -> Viewer | None:
         administrator=lti_roles.is_administrator(session.roles),
         shown=frozenset(session.shown),
         real_user=session.real_user,
+        sections=None
+        if session.sections is None
+        else await standing.section_ids(database, institution.id, session.sections),
     )
     return Viewer(
         institution_id=institution.id,

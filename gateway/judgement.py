@@ -9,7 +9,7 @@
 | nothing of these                                    | nothing                                          | unknown is not shown     |
 
 Whoever's own enrollments in a course are all limited to their sections sees these alone, administrators too; one whose limit
-is not known counts as limited. Accounts are seen by Canvas's answer alone: LTI's word for an administrator is said of those
+is not known counts as limited. So does whoever a launch says this of, which is all that is known of them by LTI alone. Accounts are seen by Canvas's answer alone: LTI's word for an administrator is said of those
 of any account, with whatever rights.
 """
 
@@ -111,14 +111,16 @@ def _course(facts: CourseFacts, launched: Launched | None, now: datetime) -> Cou
             basis=Basis.CANVAS,
         )
     rights, basis = frozenset[Right](), Basis.NOBODY
+    sections = _own_sections(facts.enrollments)
     if launched is not None and launched.course_id == facts.course_id:
         rights, basis = _by_launch(launched), Basis.LAUNCH
+        sections = sections if launched.sections is None else launched.sections
     elif facts.member or any(_lets_in(one, facts.state) for one in facts.enrollments):
         rights = frozenset({Right.READ})
     return CourseSight(
         course_id=facts.course_id,
         rights=rights,
-        sections=_own_sections(facts.enrollments),
+        sections=sections,
         observed=_observed(facts.enrollments) if rights else frozenset(),
         basis=basis,
     )

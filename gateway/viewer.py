@@ -75,7 +75,8 @@ class Launched:
     """The launch that the caller's session began with. `course_id`: where, if in a course, and `types` as what there.
 
     `administrator`: of some account; `account_canvas_id`: the one whose pages it came from. `shown`: what the tool's
-    privacy level let through. `real_user`: the Canvas id of whoever acts as the person.
+    privacy level let through. `sections`: the only ones whose people they see there; None: not limited, as far as the launch
+    tells. `real_user`: the Canvas id of whoever acts as the person.
     """
 
     session_id: int
@@ -85,6 +86,7 @@ class Launched:
     administrator: bool
     shown: frozenset[str]
     real_user: str | None
+    sections: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

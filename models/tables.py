@@ -684,6 +684,8 @@ class LaunchSession(Model):
     started_at = fields.DatetimeField()
     expires_at = fields.DatetimeField()
     ended_at = fields.DatetimeField(null=True)
+    # Canvas ids of the only sections whose people are seen; null: not limited.
+    sections = fields.TextField(null=True)
 
     class Meta:
         table = "launch_session"

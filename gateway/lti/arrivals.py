@@ -127,6 +127,7 @@ class _Arrival:
             types=launch.types if person is not None else (),
             roles=launch.roles,
             shown=launch.shown,
+            sections=launch.sections,
             real_user=launch.real_user,
             platform_origin=_origin(launch.return_url),
             started_at=self.now,

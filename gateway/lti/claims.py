@@ -14,9 +14,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateway.errors import LaunchRefused
-from gateway.lti.launch import REAL_USER, Launch, Told, launch_of, said
+from gateway.lti.launch import (
+    REAL_USER,
+    SECTION_RESTRICTED,
+    Launch,
+    Told,
+    launch_of,
+    said,
+)
 
 LTI = "https://purl.imsglobal.org/spec/lti/claim/"
+_ALWAYS = (REAL_USER, SECTION_RESTRICTED)
 PLACEMENT = "https://www.instructure.com/placement"
 NRPS = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
 
@@ -226,7 +234,7 @@ def _custom(claims: SignedClaims) -> dict[str, str]:
 
     Whoever makes a link in a course may name custom fields as well, which go before the tool's: `canvas_user_id` would make
     its author anybody. In a placement, where the link is the context itself, there is no such author. Who acts for
-    somebody is believed always: it is only written down.
+    somebody is believed always: it is only written down; and so is that somebody sees their sections alone: it only takes away.
     """
     said_so = {
         name: text
@@ -236,7 +244,7 @@ def _custom(claims: SignedClaims) -> dict[str, str]:
     in_placement = claims.get(PLACEMENT) or (
         claims.nested("resource_link").get("id") == claims.nested("context").get("id")
     )
-    return said_so if in_placement else {n: t for n, t in said_so.items() if n == REAL_USER}
+    return said_so if in_placement else {n: t for n, t in said_so.items() if n in _ALWAYS}
 
 
 def _lti11_ids(claims: SignedClaims, consumer_secrets: Mapping[str, str]) -> frozenset[str]:

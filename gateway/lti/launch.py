@@ -16,6 +16,7 @@ from models.roles import CANVAS_TYPES
 from models.roster import CourseState, EnrollmentState, EnrollmentType, IdentityKind
 
 REAL_USER = "canvas_masquerading_user_id"
+SECTION_RESTRICTED = "canvas_section_restricted"
 CANVAS = "canvas"  # the product family code of Canvas
 
 # Custom fields that the gateway asks Canvas for (`gateway.lti.configuration`), by the names of Canvas's own in LTI 1.1.
@@ -30,6 +31,7 @@ CUSTOM_FIELDS: Mapping[str, str] = {
     "canvas_course_sis_id": "$Canvas.course.sisSourceId",
     "canvas_course_workflow_state": "$Canvas.course.workflowState",
     "canvas_section_ids": "$Canvas.course.sectionIds",
+    SECTION_RESTRICTED: "$Canvas.course.sectionRestricted",
     "canvas_section_sis_ids": "$Canvas.course.sectionSisSourceIds",
     "canvas_section_names": "$com.instructure.User.sectionNames",
     "canvas_enrollment_state": "$Canvas.enrollment.enrollmentState",
@@ -98,7 +100,8 @@ class Launch:
     """A verified launch. `person` and `course` are columns of their tables, only those that it told something for.
 
     `aliases` is empty for an anonymous visitor. `real_user`: the Canvas id of whoever acts as the person.
-    `shard`: where the platform says that it lives; `root_account`: what it calls the whole school.
+    `shard`: where the platform says that it lives; `root_account`: what it calls the whole school. `sections`: Canvas ids of
+    the only ones whose people the person may see; None where the platform does not say that they are limited.
     """
 
     version: str
@@ -114,6 +117,7 @@ class Launch:
     types: tuple[EnrollmentType, ...]
     state: EnrollmentState | None
     administrator: bool
+    sections: frozenset[int] | None
     real_user: str | None
     shard: int | None
     root_account: int | None
@@ -163,6 +167,7 @@ def launch_of(told: Told, *, scope: str, shard: int) -> Launch:
         types=types,
         state=_ENROLLMENT_STATES.get(told.custom.get("canvas_enrollment_state", "")),
         administrator=lti_roles.is_administrator(told.roles),
+        sections=_sections(told, own_shard) if place is Place.COURSE else None,
         real_user=told.custom.get(REAL_USER),
         shard=_shard_of(told),
         root_account=_root_account(told),
@@ -261,6 +266,14 @@ def _types(told: Told) -> tuple[EnrollmentType, ...]:
     if found and len(found) == len(set(names)):
         return tuple(kind for kind in EnrollmentType if kind in found)
     return lti_roles.enrollment_types(told.roles)
+
+
+def _sections(told: Told, shard: int) -> frozenset[int] | None:
+    """A limit without sections shows nobody else."""
+    if told.custom.get(SECTION_RESTRICTED) != "true":
+        return None
+    spelled = told.custom.get("canvas_section_ids", "").split(",")
+    return frozenset(one for text in spelled if (one := _global(text.strip(), shard)) is not None)
 
 
 def _root_account(told: Told) -> int | None:

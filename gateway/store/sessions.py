@@ -26,7 +26,7 @@ class Session:
 
     `person` is None for an anonymous visitor or a test student; `types` are those of the launch in `course`; `shown` what
     the privacy level let through; `real_user` the Canvas id of whoever acts as the person; `platform_origin` whose pages
-    may frame ours.
+    may frame ours. `sections`: Canvas ids of the only ones whose people they see in `course`; None: not limited.
     """
 
     institution_id: int
@@ -40,6 +40,7 @@ class Session:
     platform_origin: str | None
     started_at: datetime
     expires_at: datetime
+    sections: frozenset[int] | None = None
     id: int = 0  # until it is kept
 
 
@@ -75,7 +76,7 @@ async def start(tx: Transaction, session: Session, *issues: Issue) -> int:
         session.started_at,
     )
     rows = await tx.rows(
-        f"insert into launch_session ({_COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning id",
+        f"insert into launch_session ({_COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning id",
         session.institution_id,
         session.person_id,
         session.course_id,
@@ -87,6 +88,7 @@ async def start(tx: Transaction, session: Session, *issues: Issue) -> int:
         session.platform_origin,
         session.started_at,
         session.expires_at,
+        None if session.sections is None else " ".join(map(str, sorted(session.sections))),
     )
     session_id = int(rows[0]["id"])
     for one in issues:
@@ -179,7 +181,7 @@ async def end(database: Database, session: Session, now: datetime) -> None:
 
 _COLUMNS = (
     "institution_id, person_id, course_id, account_canvas_id, types, roles, shown, real_user, platform_origin,"
-    " started_at, expires_at"
+    " started_at, expires_at, sections"
 )
 _SELECT = (
     f"select s.id, {', '.join(f's.{name.strip()}' for name in _COLUMNS.split(','))}, o.kind, o.host,"
@@ -197,6 +199,9 @@ def _from_row(row: Row) -> Opened:
         "types": tuple(EnrollmentType(word) for word in row["types"].split()),
         "roles": tuple(orjson.loads(row["roles"])),
         "shown": tuple(row["shown"].split()),
+        "sections": None
+        if row["sections"] is None
+        else frozenset(map(int, row["sections"].split())),
         "started_at": _time(row["started_at"]),
         "expires_at": _time(row["expires_at"]),
     }

@@ -161,6 +161,13 @@ async def account_ids(
     return {row["canvas_id"]: row["id"] for row in rows}
 
 
+async def section_ids(
+    database: Database, institution_id: int, canvas_ids: Iterable[int]
+) -> frozenset[int]:
+    """Ours of these sections, as far as they are known."""
+    return frozenset((await _sections(database, institution_id, set(canvas_ids))).values())
+
+
 async def person(database: Database, institution_id: int, row_id: int) -> int | None:
     """Whom this id means: whoever they were merged into; None for nobody, or somebody who is gone."""
     rows = await database.rows(

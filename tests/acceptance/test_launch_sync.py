@@ -167,3 +167,17 @@ def test_a_platform_that_is_down_costs_nobody_their_launch(
     page = browser.get(answer.headers["location"], follow_redirects=True)
     assert page.status_code == 200
     assert "NRPS" in unescape(page.text)
+
+
+def test_a_teacher_who_is_limited_to_a_section_is_limited_by_lti_alone_too(
+    lti_alone: Launching, browser: httpx.Client
+) -> None:
+    """LTI does not tell who is in which section: nobody else is shown, and a gap says why."""
+    launch13(lti_alone, browser, "limited_teacher")
+
+    members = kept(lti_alone, browser, "demo")
+
+    assert [lti_alone.cast.people["limited_teacher"].name] == [
+        node["user"]["name"] for node in members["nodes"]
+    ]
+    assert "NOT_PERMITTED" in {gap["reason"] for gap in members["provenance"]["gaps"]}

@@ -235,6 +235,7 @@ async def test_account_launch(twin: Twin) -> None:
         "canvas_course_sis_id",
         "canvas_course_workflow_state",
         "canvas_section_ids",
+        "canvas_section_restricted",
         "canvas_section_sis_ids",
         "canvas_section_names",
         "canvas_enrollment_state",

@@ -16,6 +16,7 @@ CUSTOM_FIELDS = {
     "canvas_course_sis_id": "$Canvas.course.sisSourceId",
     "canvas_course_workflow_state": "$Canvas.course.workflowState",
     "canvas_section_ids": "$Canvas.course.sectionIds",
+    "canvas_section_restricted": "$Canvas.course.sectionRestricted",
     "canvas_section_sis_ids": "$Canvas.course.sectionSisSourceIds",
     "canvas_section_names": "$com.instructure.User.sectionNames",
     "canvas_enrollment_state": "$Canvas.enrollment.enrollmentState",

@@ -206,3 +206,31 @@ async def test_a_course_known_by_its_context_alone_joins_the_one_that_a_report_k
     assert nameless["removed_at"] is not None
     assert [reported["id"]] == [row["course_id"] for row in await tool.rows("membership")]
     assert {reported["id"]} == {row["course_id"] for row in await tool.sessions()}
+
+
+SECTIONS: dict[str, tuple[dict[str, Any], frozenset[int] | None]] = {
+    "not limited": ({"canvas_section_restricted": "false", "canvas_section_ids": "7"}, None),
+    "not told": ({"canvas_section_ids": "7"}, None),
+    "left as it was": ({"canvas_section_restricted": "$Canvas.course.sectionRestricted"}, None),
+    "limited": (
+        {"canvas_section_restricted": "true", "canvas_section_ids": "7,8"},
+        frozenset({10_000_000_000_007, 10_000_000_000_008}),
+    ),
+    "limited to nobody knows what": ({"canvas_section_restricted": "true"}, frozenset()),
+    "odd ids": ({"canvas_section_restricted": "true", "canvas_section_ids": "x,,"}, frozenset()),
+}
+
+
+@pytest.mark.parametrize(("custom", "sections"), SECTIONS.values(), ids=SECTIONS)
+def test_whose_sections_are_all_they_see(
+    custom: dict[str, Any], sections: frozenset[int] | None
+) -> None:
+    assert sections == launch(**{f"{LTI}custom": custom}).sections
+
+
+def test_a_links_author_can_limit_and_not_unlimit() -> None:
+    """Custom fields of a link are its author's; only what takes something away is believed."""
+    link = {f"{LTI}resource_link": {"id": "a link"}, "https://www.instructure.com/placement": None}
+    custom = {"canvas_section_restricted": "true", "canvas_section_ids": "7"}
+
+    assert frozenset() == launch(**link, **{f"{LTI}custom": custom}).sections
