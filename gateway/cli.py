@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.errors import RosterError, UsageError
 from gateway.viewer import Scope
+from models.roster import ChangeKind
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,6 +51,11 @@ def parser() -> argparse.ArgumentParser:
     _add_token(commands.add_parser("token", help="make, list and revoke service tokens"))
     _add_deployment(
         commands.add_parser("deployment", help="list, accept and forget installations of the tool")
+    )
+    _add_webhooks(
+        commands.add_parser(
+            "webhooks", help="manage the addresses that clients are sent changes at"
+        )
     )
     _add_erase(_command(commands, "erase", "erase a person, on their request", "erase"))
     _add_institution(_command(commands, "clean", "drop what is older than `retention`", "clean"))
@@ -126,6 +132,40 @@ def _add_deployment(deployment: argparse.ArgumentParser) -> None:
         command = _command(actions, action, what, f"deployment_{action}")
         command.add_argument("id", type=_positive, help="its number in `roster deployment list`")
         _add_institution(command)
+
+
+def _add_webhooks(webhooks: argparse.ArgumentParser) -> None:
+    actions = webhooks.add_subparsers(title="actions", metavar="ACTION", required=True)
+
+    def action(name: str, help_text: str, *, of_one: bool = True) -> argparse.ArgumentParser:
+        made = _command(actions, name, help_text, "webhooks")
+        made.set_defaults(action=name)
+        if of_one:
+            made.add_argument("id", type=_positive, help="its number in `roster webhooks list`")
+        _add_institution(made)
+        return made
+
+    action("list", "list them, and how they do", of_one=False)
+    add = action("add", "make one; prints its number and, this once, its secret", of_one=False)
+    add.add_argument("url", metavar="URL", help="where the messages go")
+    add.add_argument("--client", required=True, help="whose: the name of its service token")
+    add.add_argument(
+        "--kind",
+        action="append",
+        dest="kinds",
+        choices=[str(kind) for kind in ChangeKind],
+        help="only changes of this kind; may be repeated",
+    )
+    add.add_argument("--after", metavar="CURSOR", help="from behind this cursor; else from now on")
+    rotate = action("rotate", "give one a new secret and print it, this once")
+    rotate.add_argument(
+        "--overlap-hours", type=_positive, default=24, help="how long the former one signs too (24)"
+    )
+    action("dead", "list messages that were given up")
+    action("replay", "try anew what was given up")
+    action("enable", "send again, from where it stopped")
+    action("disable", "send nothing until it is enabled")
+    action("remove", "send nothing there any more, and forget it")
 
 
 def _add_erase(erase: argparse.ArgumentParser) -> None:

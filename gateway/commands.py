@@ -154,6 +154,22 @@ def deployment_forget(options: Namespace) -> None:
     _for_institution(options, work)
 
 
+def webhooks(options: Namespace) -> None:
+    from gateway.seal import Seal  # noqa: PLC0415  only where something is sealed
+    from gateway.webhooks import command  # noqa: PLC0415  only when it is asked for
+    from gateway.webhooks.registering import Webhooks  # noqa: PLC0415  as above
+
+    server = _settings(options).server
+    seal = Seal([one.reveal() for one in server.secret_key])
+
+    async def work(database: Database, institution: Institution) -> None:
+        registered = Webhooks(database, seal, _now, plain=server.allows_private_networks)
+        for line in await command.run(options, registered, institution.id):
+            print(line)
+
+    _for_institution(options, work)
+
+
 def erase(options: Namespace) -> None:
     from gateway import forgetting  # noqa: PLC0415  only when it is asked for
 

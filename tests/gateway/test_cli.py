@@ -148,6 +148,7 @@ def test_only_what_is_built_is_offered(roster: Roster) -> None:
         "import",
         "token",
         "deployment",
+        "webhooks",
         "erase",
         "clean",
         "doctor",
