@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 
+from gateway.errors import SourceRefused
 from gateway.uow import Database, Row, Transaction
-from models.canvas_ids import SHARD_SIZE
+from models.canvas_ids import SHARD_SIZE, to_global
 from models.roster import IdentityKind
+
+# What Canvas calls the root account of the host that is asked, and numbers it.
+_ROOT_ACCOUNTS = ("self", "1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +54,29 @@ async def is_root_account(database: Database, institution_id: int, canvas_id: in
         canvas_id,
     )
     return bool(rows)
+
+
+async def reported_account(
+    database: Database, institution: Institution, account_id: str
+) -> int | None:
+    """Our id of the account that Canvas calls so; None for the root, whose report tells of everybody.
+
+    SourceRefused where it is not known yet whether it is the root.
+    """
+    if account_id == "self":
+        return None
+    rows = await database.rows(
+        "select id, parent_id from account where institution_id = $1 and canvas_id = $2",
+        institution.id,
+        to_global(account_id, institution.shard),
+    )
+    if rows:
+        return None if rows[0]["parent_id"] is None else int(rows[0]["id"])
+    if account_id in _ROOT_ACCOUNTS:
+        return None
+    raise SourceRefused(
+        f"it is not known yet whether account {account_id} is the whole institution; import a report of it first"
+    )
 
 
 async def learn_root_account(tx: Transaction, institution_id: int, canvas_id: int) -> None:
