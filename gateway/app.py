@@ -31,6 +31,7 @@ from gateway.middleware import DatabaseContext, OriginRule, RequestRecord
 from gateway.oauth import routes as oauth_pages
 from gateway.oauth.connecting import Connecting
 from gateway.permissions import Permissions
+from gateway.prices import PriceBook
 from gateway.readpath.connections import Connections, open_connections
 from gateway.reads import Reads
 from gateway.seal import Seal
@@ -39,12 +40,15 @@ from gateway.shared import open_shared
 from gateway.sourcing import Sourcing
 from gateway.store import institutions, schema
 from gateway.store.access_log import access_log
+from gateway.store.prices import kept_prices
 from gateway.uow import Database
 from gateway.upstreams import upstreams
 from gateway.viewer import Viewer
 from gateway.webhooks.clients import Clients
 from gateway.webhooks.delivering import Deliveries
 from gateway.webhooks.registering import Webhooks
+from gateway.writes.roster_changes import RosterChanges
+from gateway.writes.roster_service import Making
 from gateway.writes.service import Writes, writes
 from resolvers.http import Endpoint
 from resolvers.limits import Limits
@@ -99,6 +103,7 @@ class Parts(NamedTuple):
     connect: Callable[[Viewer], str | None]
     accesses: Accesses
     writes: Writes
+    roster_changes: RosterChanges
     webhooks: Webhooks
 
 
@@ -121,6 +126,7 @@ def roster_graph(parts: Parts) -> Graph:
         connect=parts.connect,
         accesses=parts.accesses,
         writes=parts.writes,
+        roster_changes=parts.roster_changes,
         webhooks=parts.webhooks,
     )
 
@@ -199,6 +205,16 @@ def create_app(
             accesses = Accesses(access_log(database), now, await _retention(settings, database))
             await stack.enter_async_context(accesses.running())
             changes = await writes(database, connected, now)
+            known = await kept_prices(database).learned()
+            offices = await Making(
+                configured=settings,
+                database=database,
+                connections=connections,
+                upstreams=connected,
+                books={one: PriceBook(known.get(one)) for one in connected},
+                clock=now,
+                sleep=asyncio.sleep,
+            ).offices()
             parts = Parts(
                 settings=settings,
                 database=database,
@@ -209,6 +225,7 @@ def create_app(
                 connect=connecting.url_for,
                 accesses=accesses,
                 writes=await stack.enter_async_context(changes.running()),
+                roster_changes=RosterChanges(offices, database, now),
                 webhooks=Webhooks(database, seal, now, plain=server.allows_private_networks),
             )
             deliveries = Deliveries(

@@ -101,6 +101,27 @@ class SyncRunState(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+class RosterChangeState(StrEnum):
+    PLANNED = "PLANNED"
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    SUCCEEDED = "SUCCEEDED"
+    PARTLY = "PARTLY"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+class RosterRowStatus(StrEnum):
+    NONE = "NONE"
+    WAITING = "WAITING"
+    SENDING = "SENDING"  # Canvas is being told, and may have been
+    SENT = "SENT"  # it was, and is still to be read back
+    DONE = "DONE"
+    FAILED = "FAILED"
+    LEFT = "LEFT"
+
+
 class FieldGroup(StrEnum):
     """Fields of an enrollment or a person that one source fills together, each with its own source and age."""
 

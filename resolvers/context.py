@@ -22,6 +22,7 @@ from gateway.reads import Reads
 from gateway.sight import Limit
 from gateway.viewer import PERSONAL, Scope, Viewer
 from gateway.webhooks.registering import Webhooks
+from gateway.writes.roster_changes import RosterChanges
 from gateway.writes.service import Writes
 from resolvers import freshness, plans
 from resolvers.documents import Operation
@@ -57,6 +58,7 @@ class Context:
     notices: list[PublicError] = field(default_factory=list)
     accesses: Accesses | None = None
     writes: Writes | None = None
+    roster_changes: RosterChanges | None = None
     webhooks: Webhooks | None = None
     reader: Reader = field(init=False)
     _loaders: dict[Hashable, DataLoader[Any, Any]] = field(init=False)

@@ -5,13 +5,20 @@ from typing import TypeVar
 
 import strawberry
 
+from gateway.change_paths import Path
 from gateway.readpath.paging import Direction
+from gateway.roster_change import Outcome
 from models import roster
 
 E = TypeVar("E", bound=EnumMeta)
 
 
-_NAMES = {"Direction": "OrderDirection", "Resolution": "IdentityResolution"}
+_NAMES = {
+    "Direction": "OrderDirection",
+    "Resolution": "IdentityResolution",
+    "Path": "RosterChangePath",
+    "Outcome": "RosterRowOutcome",
+}
 
 
 def _explain(enum: E, description: str, **values: str) -> E:
@@ -284,4 +291,44 @@ _explain(
     WORKING="What was tried last was taken, or nothing was tried yet.",
     FAILING="What was tried last was not taken; it is tried again.",
     OFF="Nothing is sent until it is enabled again: see `offBecause`. It goes on where it stopped.",
+)
+
+_explain(
+    Path,
+    "A way to tell Canvas of a change of many.",
+    SINGLE_CALLS="One call of the Enrollments API for each row, inside the throttle.",
+    SIS_IMPORT="One SIS import; rows that a SIS file cannot carry go by single calls beside it.",
+)
+_explain(
+    Outcome,
+    "What a change of many does to a row.",
+    ADD="The person is enrolled, anew or again.",
+    CHANGE="The enrollment gets another state, other dates or another limit.",
+    MOVE="The person comes into this section, and goes from another of the course.",
+    REMOVE="The enrollment ends, as the row or the school's drop policy says.",
+    NOTHING="It is like that already.",
+    REFUSED="Nothing is done: `reason` says why.",
+)
+_explain(
+    roster.RosterChangeState,
+    "How far a change of many is.",
+    PLANNED="Nothing was changed yet: applyRosterChange begins it.",
+    QUEUED="It begins as soon as there is room.",
+    RUNNING="Canvas is being told.",
+    PAUSED="It waits for a person: applyRosterChange goes on. `message` says why.",
+    SUCCEEDED="Every row was read back from Canvas as planned.",
+    PARTLY="It is over; some rows are as planned, some failed.",
+    FAILED="It is over, and no row is as planned.",
+    CANCELLED="It is over: some rows were left as they were, because that was wished.",
+)
+_explain(
+    roster.RosterRowStatus,
+    "How far a row is.",
+    NONE="There is nothing to do.",
+    WAITING="Canvas was not told.",
+    SENDING="Canvas is being told, and may have been.",
+    SENT="Canvas was told; it is still to be read back.",
+    DONE="Read back from Canvas as planned.",
+    FAILED="Read back, and not as planned: `message` says why.",
+    LEFT="Canvas was never told.",
 )

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import strawberry
 
 from gateway.desk import Settled
-from resolvers import changing, desk, mutation_errors, nodes, webhooks
+from resolvers import changing, desk, mutation_errors, nodes, roster_changes, webhooks
 from resolvers.context import Info
 from resolvers.mutation_errors import MutationError
 from resolvers.provenance import described
@@ -81,4 +81,25 @@ class Mutation:
     )
     delete_webhook: webhooks.WebhookPayload = strawberry.mutation(
         resolver=webhooks.delete, description="Send nothing there any more, and forget it."
+    )
+    plan_roster_change: roster_changes.RosterChangePlanPayload = strawberry.mutation(
+        resolver=roster_changes.plan,
+        description="Many rows: what would happen, row by row, and by which path. Writes nothing.",
+    )
+    apply_roster_change: roster_changes.RosterChangePayload = strawberry.mutation(
+        resolver=roster_changes.apply,
+        description="Does exactly what the plan says, or refuses because the roster moved. It runs as a job: `syncProgress` follows"
+        " its `syncRun`. After a pause it goes on.",
+    )
+    undo_roster_change: roster_changes.RosterChangePayload = strawberry.mutation(
+        resolver=roster_changes.undo,
+        description="Plans what takes a change back, and says of each row that cannot be taken back why. applyRosterChange does it.",
+    )
+    pause_roster_change: roster_changes.RosterChangePayload = strawberry.mutation(
+        resolver=roster_changes.pause,
+        description="Stop after the row that Canvas is being told of, until applyRosterChange goes on.",
+    )
+    cancel_roster_change: roster_changes.RosterChangePayload = strawberry.mutation(
+        resolver=roster_changes.cancel,
+        description="Stop, and leave what Canvas was not told of. What was done stays: undoRosterChange takes it back.",
     )

@@ -6,13 +6,14 @@ import strawberry
 from strawberry import ID
 
 from gateway.readpath.lookups import By
-from resolvers import explained, inputs, lists, nodes, webhooks
+from resolvers import explained, inputs, lists, nodes, roster_changes, webhooks
 from resolvers.accesses import AccessRecordConnection, access_log
 from resolvers.changes import ChangeConnection, changes
 from resolvers.connections import Connection
 from resolvers.context import Info
 from resolvers.desk import IdentityConflictConnection, conflicts
 from resolvers.provenance import SourceStatus, described
+from resolvers.roster_changes import RosterChange
 from resolvers.types import (
     Account,
     Course,
@@ -143,6 +144,10 @@ class Query:
     webhooks: list[Webhook] = resolved(
         webhooks.listed,
         "The addresses that changes are sent to: the caller's own, all with the scope `admin`.",
+    )
+    roster_change: RosterChange | None = resolved(
+        roster_changes.find,
+        "A change of many enrollments that the caller planned, or anybody with the scope `admin`.",
     )
     sync_run: SyncRun | None = resolved(_sync_run, "One run. null: no such run in this school.")
     sources: list[SourceStatus] = resolved(

@@ -15,6 +15,7 @@ from gateway.readpath.connections import Connections
 from gateway.reads import Reads
 from gateway.viewer import Viewer
 from gateway.webhooks.registering import Webhooks
+from gateway.writes.roster_changes import RosterChanges
 from gateway.writes.service import Writes
 from resolvers import freshness
 from resolvers.compiled import Compiled
@@ -79,6 +80,7 @@ def make_graph(  # noqa: PLR0913  all that a graph is made of
     connect: Callable[[Viewer], str | None] | None = None,
     accesses: Accesses | None = None,
     writes: Writes | None = None,
+    roster_changes: RosterChanges | None = None,
     webhooks: Webhooks | None = None,
 ) -> Graph:
     """The graph over a store, which `reads` keeps fresh; `desk`: where identities are settled.
@@ -103,6 +105,7 @@ def make_graph(  # noqa: PLR0913  all that a graph is made of
             connect=connect,
             accesses=accesses,
             writes=writes,
+            roster_changes=roster_changes,
             webhooks=webhooks,
             explains=headers.get("roster-explain") == "1",
         )

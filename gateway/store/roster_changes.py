@@ -12,37 +12,14 @@ from gateway.change_paths import Carried, Cost, Path
 from gateway.roster_change import Outcome, Step
 from gateway.store.rows import time
 from gateway.uow import Database, Row, Transaction
+from models.roster import RosterChangeState, RosterRowStatus
 
 _AT_ONCE = 2_000
 
 
-class State(StrEnum):
-    """Of a change. PARTLY: it is over, and not every row is as planned."""
-
-    PLANNED = "PLANNED"
-    QUEUED = "QUEUED"
-    RUNNING = "RUNNING"
-    PAUSED = "PAUSED"
-    SUCCEEDED = "SUCCEEDED"
-    PARTLY = "PARTLY"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-
-    @property
-    def is_over(self) -> bool:
-        return self in (State.SUCCEEDED, State.PARTLY, State.FAILED, State.CANCELLED)
-
-
-class Status(StrEnum):
-    """Of a row. SENDING: Canvas is being told, and may have been; SENT: it was, and is still to be read back."""
-
-    NONE = "NONE"
-    WAITING = "WAITING"
-    SENDING = "SENDING"
-    SENT = "SENT"
-    DONE = "DONE"
-    FAILED = "FAILED"
-    LEFT = "LEFT"
+State = RosterChangeState
+Status = RosterRowStatus
+OVER = (State.SUCCEEDED, State.PARTLY, State.FAILED, State.CANCELLED)
 
 
 class Wish(StrEnum):

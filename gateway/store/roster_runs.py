@@ -21,7 +21,7 @@ async def open_(tx: Transaction, institution_id: int, change_id: int, now: datet
     rows = await tx.rows(
         "insert into sync_run (institution_id, source, scope_kind, scope_id, state, label, fingerprint, started_at,"
         " read_began_at, progress, rows_read, created, updated, removed, unchanged, set_aside, held, requests, quota)"
-        " values ($1, $2, 'institution', 0, $3, $4, $4, $5, $5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) returning id",
+        " values ($1, $2, 'institution', 0, $3, $4, null, $5, $5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) returning id",
         institution_id,
         Source.MUTATION.value,
         SyncRunState.QUEUED.value,

@@ -12,7 +12,7 @@ from gateway.errors import WriteRefused
 from gateway.readpath.registry import Reader
 from gateway.store import queued_jobs, repeats, roster_changes, roster_ground, roster_runs
 from gateway.store.repeats import Request
-from gateway.store.roster_changes import Change, ChangeRow, State, Status, Wish
+from gateway.store.roster_changes import OVER, Change, ChangeRow, State, Status, Wish
 from gateway.uow import Database, Transaction
 from gateway.viewer import Scope, Viewer
 from gateway.writes import roster_orders
@@ -148,7 +148,13 @@ class RosterChanges:
                         "rosterChange",
                     )
 
-    async def wish(self, viewer: Viewer, change_id: int, wish: Wish) -> int:
+    async def pause(self, viewer: Viewer, change_id: int) -> int:
+        return await self._wish(viewer, change_id, Wish.PAUSE)
+
+    async def cancel(self, viewer: Viewer, change_id: int) -> int:
+        return await self._wish(viewer, change_id, Wish.CANCEL)
+
+    async def _wish(self, viewer: Viewer, change_id: int, wish: Wish) -> int:
         """What is being told to Canvas is told to its end; then it pauses, or leaves the rest."""
         change = await self._own(viewer, change_id)
         now = self._clock()
@@ -180,7 +186,7 @@ class RosterChanges:
     async def undo(self, viewer: Viewer, change_id: int) -> int:
         """The id of the plan that takes back what was carried out."""
         change = await self._own(viewer, change_id)
-        if not change.state.is_over:
+        if change.state not in OVER:
             words = f"It is {change.state}: what is not over is cancelled first."
             raise WriteRefused(Code.CONFLICT, words, "rosterChange")
         rows = await roster_changes.page(
