@@ -14,6 +14,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 from starlette.applications import Starlette
 
+from gateway.cache import Cache
 from gateway.canvas.buckets import LocalBuckets
 from gateway.canvas.client import Canvas, Credential, Fixed
 from gateway.canvas.reports import Reports
@@ -217,7 +218,9 @@ def _connected(made: "_Made") -> SchoolTwin:
     credentials = AdminsToken(made.app.state.cast.tokens["admin"])
     registration = Registration(f"{URL}/login/oauth2/token")
     prices, institution_id = PriceBook(), made.institution.id
-    tokens = ServiceTokens(http=made.http, sign=made.sign, prices=prices, clock=clock.now)
+    tokens = ServiceTokens(
+        http=made.http, sign=made.sign, prices=prices, cache=Cache(clock.now), clock=clock.now
+    )
     enrollments = EnrollmentsSource(
         institution_id=institution_id,
         canvas=canvas,

@@ -15,6 +15,7 @@ from gateway.canvas.client import Meter
 from gateway.canvas.throttle import UP_FRONT
 from gateway.errors import SourceDown, SourceError, SourceRefused, Throttled
 from gateway.flights import Flight, Flights
+from gateway.healths import Healths
 from gateway.level import Level, Read, key_of
 from gateway.outcomes import Asking, Outcome, Spending, all_met, within_reach
 from gateway.planner import Answer, Need, Offer, plan
@@ -94,11 +95,12 @@ class Reads:
         connected: Mapping[int, Connected],
         flights: Flights[Read],
         clock: Callable[[], datetime],
+        healths: Healths | None = None,
     ) -> None:
         self._connected = connected
         self._flights = flights
         self._clock = clock
-        self._health: defaultdict[tuple[int, Source], SourceHealth] = defaultdict(SourceHealth)
+        self._healths = healths or Healths(clock=clock)
         self._recent: defaultdict[int, Recent] = defaultdict(Recent)
         self._withheld: defaultdict[int, Withheld] = defaultdict(Withheld)
         self._tolls: defaultdict[int, Tolls] = defaultdict(Tolls)
@@ -184,7 +186,7 @@ class Reads:
         """How each source that is connected has been doing, as this process knows it."""
         connected = self._connected.get(institution_id)
         upstream = connected.upstream if connected else ()
-        return {one.source: self._health[institution_id, one.source] for one in upstream}
+        return {one.source: self._healths.seen((institution_id, one.source)) for one in upstream}
 
     async def remaining(self, institution_id: int) -> float | None:
         """Throttle units left, where there is a bucket to know of."""
@@ -243,16 +245,15 @@ class Reads:
                 offer, needs, asking.viewer, meter, background=asking.background
             )
         except SourceError as error:
-            self._health[place] = self._health[place].failed(self._clock(), error)
+            await self._healths.failed(place, error)
             raise
         except Exception as error:
             _log.exception("a source failed", extra={"fields": {"source": offer.source}})
             down = SourceDown("it failed on our side; the log says how")
-            self._health[place] = self._health[place].failed(self._clock(), down)
+            await self._healths.failed(place, down)
             raise down from error
-        now = self._clock()
-        self._health[place] = self._health[place].succeeded(now)
-        self._withheld[institution_id].learn(offer, needs, taken, now)
+        await self._healths.succeeded(place)
+        self._withheld[institution_id].learn(offer, needs, taken, self._clock())
         return taken
 
     def _upstream(self, institution_id: int, source: Source) -> RosterSource:
@@ -276,7 +277,7 @@ class Reads:
         self, source: RosterSource, needs: Sequence[Need], asking: Asking
     ) -> list[Offer]:
         """Its offers, with what stands against asking it now."""
-        health = self._health[asking.viewer.institution_id, source.source]
+        health = await self._healths.of((asking.viewer.institution_id, source.source))
         now = self._clock()
         obstacle = health.breaker.obstacle(now)
         withheld = self._withheld[asking.viewer.institution_id]

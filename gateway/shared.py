@@ -1,12 +1,15 @@
-"""What the processes of one gateway share: the buckets of tokens, and turns to read."""
+"""What the processes of one gateway share: the buckets of tokens, turns to read, and what may be forgotten."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway import cache
+from gateway.cache import Cache
 from gateway.canvas.buckets import Buckets, LocalBuckets
 from gateway.flights import OwnTurns, Turns
+from gateway.seal import Seal
 from gateway.settings import Server
 from gateway.store.turns import open_turns
 
@@ -17,6 +20,7 @@ _SECONDS = 2.0  # a Redis that takes longer is as good as down
 class Shared:
     buckets: Buckets
     turns: Turns
+    cache: Cache
 
 
 @asynccontextmanager
@@ -24,6 +28,7 @@ async def open_shared(server: Server, clock: Callable[[], datetime]) -> AsyncIte
     """Through Redis where there is one; else turns through PostgreSQL, and buckets of each process's own."""
     if not server.cache_url.startswith("memory:"):
         from redis.asyncio import Redis  # noqa: PLC0415  installed where it is used
+        from redis.exceptions import RedisError  # noqa: PLC0415  as above
 
         from gateway.canvas.either_buckets import EitherBuckets  # noqa: PLC0415  as above
         from gateway.canvas.shared_buckets import SharedBuckets  # noqa: PLC0415  as above
@@ -33,9 +38,13 @@ async def open_shared(server: Server, clock: Callable[[], datetime]) -> AsyncIte
             server.cache_url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS
         ) as redis:
             buckets = EitherBuckets(SharedBuckets(redis), LocalBuckets(clock))
-            yield Shared(buckets=buckets, turns=RedisTurns(redis))
+            seal = Seal([one.reveal() for one in server.secret_key])
+            kept = cache.in_redis(
+                redis, clock, house=server.database_url, seal=seal, down=(RedisError,)
+            )
+            yield Shared(buckets=buckets, turns=RedisTurns(redis), cache=kept)
     elif server.is_sqlite:
-        yield Shared(buckets=LocalBuckets(clock), turns=OwnTurns())
+        yield Shared(buckets=LocalBuckets(clock), turns=OwnTurns(), cache=Cache(clock))
     else:
         async with open_turns(server.database_url) as turns:
-            yield Shared(buckets=LocalBuckets(clock), turns=turns)
+            yield Shared(buckets=LocalBuckets(clock), turns=turns, cache=Cache(clock))

@@ -14,8 +14,8 @@ from gateway.batch import Taken
 from gateway.canvas.client import Canvas
 from gateway.canvas.reports import Reports
 from gateway.canvas.service_tokens import ServiceTokens, Signer
-from gateway.errors import SourceRefused
 from gateway.flights import Flights
+from gateway.healths import Healths
 from gateway.http.client import Client
 from gateway.lti.platforms import Platforms as LtiPlatforms
 from gateway.lti.platforms import Registration
@@ -36,13 +36,10 @@ from gateway.sync.job import Guard
 from gateway.sync.report_loads import loader
 from gateway.uow import Database
 from gateway.upstreams import Upstream
-from models.canvas_ids import to_global
 
 _log = logging.getLogger(__name__)
 
 _KEPT_EVERY_SECONDS = 60.0
-# What Canvas calls the root account of the host that is asked, and numbers it.
-_ROOT_ACCOUNTS = ("self", "1")
 
 Clock = Callable[[], datetime]
 
@@ -74,7 +71,12 @@ class Sourcing:
                 continue
             prices = books[institution.id] = PriceBook(known.get(institution.id))
             connected[institution.id] = self._connected(one, institution, prices)
-        reads = Reads(connected, Flights(self.shared.turns, self.clock), self.clock)
+        reads = Reads(
+            connected,
+            Flights(self.shared.turns, self.clock),
+            self.clock,
+            Healths(clock=self.clock, cache=self.shared.cache),
+        )
         keeping = asyncio.create_task(_keep(kept, books))
         try:
             yield reads
@@ -109,6 +111,7 @@ class Sourcing:
             database=self.database,
             credentials=upstream.credentials,
             clock=self.clock,
+            cache=self.shared.cache,
         )
 
     def _enrollments(
@@ -137,7 +140,11 @@ class Sourcing:
                     http=self.http, base_url=one.canvas_url or "", buckets=self.shared.buckets
                 ),
                 tokens=ServiceTokens(
-                    http=self.http, sign=self.sign, prices=prices, clock=self.clock
+                    http=self.http,
+                    sign=self.sign,
+                    prices=prices,
+                    cache=self.shared.cache,
+                    clock=self.clock,
                 ),
                 registered=registered,
                 hosts=one.nrps_hosts,
@@ -155,7 +162,9 @@ class Sourcing:
         prices: PriceBook,
     ) -> ReportSource:
         async def load(path: Path, as_of: datetime) -> Taken:
-            account = await self._account(one.account_id, institution)
+            account = await institutions.reported_account(
+                self.database, institution, one.account_id
+            )
             guard = Guard(share=one.shrink_guard, least=one.shrink_guard_min)
             work = loader(
                 self.database, institution.id, clock=self.clock, guard=guard, account=account
@@ -174,23 +183,6 @@ class Sourcing:
             loaded=partial(scopes.newest_report, self.database, institution.id),
             prices=prices,
             clock=self.clock,
-        )
-
-    async def _account(self, account_id: str, institution: Institution) -> int | None:
-        """Our id of the account that is reported on; None for the root, whose report tells of everybody."""
-        if account_id == "self":
-            return None
-        rows = await self.database.rows(
-            "select id, parent_id from account where institution_id = $1 and canvas_id = $2",
-            institution.id,
-            to_global(account_id, institution.shard),
-        )
-        if rows:
-            return None if rows[0]["parent_id"] is None else int(rows[0]["id"])
-        if account_id in _ROOT_ACCOUNTS:
-            return None
-        raise SourceRefused(
-            f"it is not known yet whether account {account_id} is the whole institution; import a report of it first"
         )
 
 

@@ -6,11 +6,13 @@ address (fact sheet transport.md §2.1), so a token is shared, renewed before it
 
 import asyncio
 import secrets
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from gateway.cache import Cache
 from gateway.canvas import answers
 from gateway.errors import (
     CredentialSpent,
@@ -44,49 +46,53 @@ class Platform(Protocol):
     def token_url(self) -> str: ...
 
 
-@dataclass(kw_only=True)
-class _Kept:
-    token: str = ""
-    good_until: datetime | None = None
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
 class ServiceTokens:
-    """Of all platforms of an institution, in one process. `sign` makes a JWT of claims with the key that signs now."""
+    """Of all platforms, and for all processes that share a cache. `sign` makes a JWT of claims with the key that signs now."""
 
     def __init__(
-        self, *, http: Client, sign: Signer, prices: PriceBook, clock: Callable[[], datetime]
+        self,
+        *,
+        http: Client,
+        sign: Signer,
+        prices: PriceBook,
+        cache: Cache,
+        clock: Callable[[], datetime],
     ) -> None:
         self._http = http
         self._sign = sign
         self._prices = prices
         self._clock = clock
-        self._kept: dict[tuple[str, str, str], _Kept] = {}
+        self._cache = cache
+        self._asking: defaultdict[tuple[str, str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def credential(self, platform: Platform, scope: str) -> "ServiceCredential":
         return ServiceCredential(tokens=self, platform=platform, scope=scope)
 
-    def is_held(self, platform: Platform, scope: str) -> bool:
+    async def is_held(self, platform: Platform, scope: str) -> bool:
         """Whether there is a good one, which costs nothing more."""
-        kept = self._kept.get((platform.token_url, platform.client_id, scope))
-        return kept is not None and _is_good(kept, self._clock())
+        return await self._kept(_key(platform, scope)) is not None
 
     async def token(self, platform: Platform, scope: str, *, spent: str | None = None) -> str:
         """A good token; with `spent`, one in the place of that."""
-        kept = self._kept.setdefault((platform.token_url, platform.client_id, scope), _Kept())
-        async with kept.lock:
-            if not _is_good(kept, self._clock()) or kept.token == spent:
-                await finish(self._renew(kept, platform, scope))
-            return kept.token
+        key = _key(platform, scope)
+        async with self._asking[key]:
+            kept = await self._kept(key)
+            if kept is not None and kept != spent:
+                return kept
+            return await finish(self._renewed(platform, scope))
 
-    async def _renew(self, kept: _Kept, platform: Platform, scope: str) -> None:
+    async def _kept(self, key: tuple[str, str, str]) -> str | None:
+        return await self._cache.get(str, "service token", *key)
+
+    async def _renewed(self, platform: Platform, scope: str) -> str:
         now = self._clock()
         answer = await self._asked(platform, scope, now)
         token, seconds = answer.get("access_token"), answer.get("expires_in", 3600)
         if not isinstance(token, str) or not isinstance(seconds, int | float):
             raise CutShort(f"{platform.token_url} answered with something that is not a token")
-        kept.token = token
-        kept.good_until = now + timedelta(seconds=seconds) - _RENEWED_BEFORE_END
+        lasts = timedelta(seconds=seconds) - _RENEWED_BEFORE_END
+        await self._cache.put(token, "service token", *_key(platform, scope), lasts=lasts)
+        return token
 
     async def _asked(self, platform: Platform, scope: str, now: datetime) -> dict[str, Any]:
         fields = {
@@ -122,8 +128,8 @@ def _claims(platform: Platform, now: datetime) -> Mapping[str, Any]:
     }
 
 
-def _is_good(kept: _Kept, now: datetime) -> bool:
-    return kept.good_until is not None and now < kept.good_until
+def _key(platform: Platform, scope: str) -> tuple[str, str, str]:
+    return platform.token_url, platform.client_id, scope
 
 
 @dataclass(frozen=True, kw_only=True)

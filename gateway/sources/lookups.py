@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from gateway.batch import Batch
+from gateway.cache import Cache
 from gateway.canvas import rows
 from gateway.canvas.client import Call, Canvas, Meter
 from gateway.canvas.credentials import Credentials
@@ -32,7 +33,6 @@ from models.canvas_ids import to_global, to_rest
 from models.roster import Source
 
 MISSES_KEPT_FOR = timedelta(minutes=5)
-MOST_MISSES = 10_000
 
 # Forms of ids by their names in the graph (canvas-lms: lib/api.rb). An enrollment has Canvas's own id alone.
 _PREFIXES: Mapping[str, Mapping[str, str]] = {
@@ -80,15 +80,17 @@ class Lookups:
         database: Database,
         credentials: Credentials,
         clock: Callable[[], datetime],
+        cache: Cache,
         trust: Trust = Trust(),  # noqa: B008  frozen
     ) -> None:
+        """`cache`: where misses are remembered."""
         self._institution_id = institution_id
         self._canvas = canvas
         self._database = database
         self._credentials = credentials
         self._clock = clock
         self._trust = trust
-        self._missed: dict[By, datetime] = {}
+        self._cache = cache
         self._asking: dict[By, asyncio.Task[int | None]] = {}
 
     def answers(self, by: By) -> bool:
@@ -101,8 +103,7 @@ class Lookups:
 
         SourceUnavailable or Throttled when Canvas could not be asked. Equal questions at one time are one.
         """
-        missed = self._missed.get(by)
-        if missed is not None and self._clock() - missed < MISSES_KEPT_FOR:
+        if await self._cache.get(bool, *self._missed(by)):
             return None
         task = self._asking.get(by)
         if task is None:
@@ -128,15 +129,11 @@ class Lookups:
         except SourceError as error:
             raise SourceUnavailable(f"Canvas could not be asked for {by}: {error}") from error
         if found is None:
-            self._miss(by)
+            await self._cache.put(True, *self._missed(by), lasts=MISSES_KEPT_FOR)  # noqa: FBT003  that it is missing
         return found
 
-    def _miss(self, by: By) -> None:
-        now = self._clock()
-        if len(self._missed) >= MOST_MISSES:
-            self._missed = {k: at for k, at in self._missed.items() if now - at < MISSES_KEPT_FOR}
-        if len(self._missed) < MOST_MISSES:
-            self._missed[by] = now
+    def _missed(self, by: By) -> tuple[object, ...]:
+        return "missed", self._institution_id, by.type_name, by.form, by.value
 
     async def _found(self, by: By) -> int | None:
         admin = self._credentials.admin()

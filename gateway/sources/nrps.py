@@ -127,16 +127,16 @@ class NrpsSource:
                     states=_ACTIVE,
                     as_of=now,
                     price=page.price(pages(Endpoint.MEMBER_PAGE, rows.get(course))),
-                    toll=None if registration is None else self._toll(registration),
+                    toll=None if registration is None else await self._toll(registration),
                     obstacle=obstacle,
                     obstacle_kind=GapReason.NOT_PERMITTED,
                 )
             )
         return found
 
-    def _toll(self, registration: Registration) -> Toll:
+    async def _toll(self, registration: Registration) -> Toll:
         """Whoever asks first pays for the token that serves every course until it ends."""
-        held = self._platforms.tokens.is_held(registration, NRPS)
+        held = await self._platforms.tokens.is_held(registration, NRPS)
         token = self._prices.expected(Endpoint.SERVICE_TOKEN)
         return Toll(
             key=f"{registration.token_url} {registration.client_id}",

@@ -10,6 +10,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from gateway.batch import Taken
+from gateway.cache import Cache
 from gateway.canvas.client import Call, Credential, Meter
 from gateway.canvas.reports import Reports
 from gateway.canvas.service_tokens import ServiceTokens
@@ -98,7 +99,11 @@ class Readers:
             platforms=Platforms(
                 service=twin.canvas(http),
                 tokens=ServiceTokens(
-                    http=http, sign=signed, prices=PriceBook(), clock=twin.clock.now
+                    http=http,
+                    sign=signed,
+                    prices=PriceBook(),
+                    cache=Cache(twin.clock.now),
+                    clock=twin.clock.now,
                 ),
                 registered=OneRegistration(f"{twin.url}/login/oauth2/token").find,
             ),

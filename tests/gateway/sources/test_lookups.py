@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from gateway.cache import Cache
 from gateway.errors import BadRequest, SourceUnavailable
 from gateway.readpath.lookups import By
 from gateway.sources.lookups import MISSES_KEPT_FOR, Lookups
@@ -23,6 +24,7 @@ def lookups(readers: Readers, twin: Upstream) -> Lookups:
         database=readers.database,
         credentials=readers.tokens,
         clock=twin.clock.now,
+        cache=Cache(twin.clock.now),
     )
 
 
