@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from gateway.changes import FIELDS, SubjectType
 from gateway.errors import BadRequest, CursorExpired
+from gateway.readpath import visible
 from gateway.readpath.connections import Connections
 from gateway.readpath.filters import one_word_of
 from gateway.readpath.registry import TABLES, Reader
@@ -102,10 +103,8 @@ def _seen(statement: Statement) -> list[str]:
         ways = [f"c.subject_type = '{SubjectType.INSTITUTION}'"]
         for type_name in FIELDS:
             row = f"v.institution_id = $1 and v.id = c.subject_id and {statement.seen(type_name, 'v')}"
-            ways.append(
-                f"c.subject_type = '{type_name}'"
-                f" and exists (select 1 from {TABLES[type_name].name} v where {row})"
-            )
+            seen = visible.probe(statement, f"select 1 from {TABLES[type_name].name} v where {row}")
+            ways.append(f"c.subject_type = '{type_name}' and {seen}")
         found.append(f"({' or '.join(f'({way})' for way in ways)})")
     return found
 

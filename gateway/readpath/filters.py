@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from gateway.errors import Forbidden
+from gateway.readpath import visible
 from gateway.readpath.registry import Reader
 from gateway.readpath.sql import From
 from models import text
@@ -124,7 +125,7 @@ class UserFilter:
         return _or_living(self.states, UserState)
 
     def conditions(self, rows: From, reader: Reader) -> list[str]:
-        found = [rows.sql("{t}.merged_into_id is null")]
+        found = [rows.sql("{t}.merged_into_id is null"), *_among(rows, reader)]
         found.append(living(rows) if self.states is None else in_states(rows, self.states))
         if self.states is not None:
             reader.rights.require("User", "state", purpose="filter")
@@ -180,6 +181,13 @@ class IdentityConflictFilter:
         if self.kinds is not None:
             found.append(one_word_of(rows.sql("{t}.kind"), self.kinds))
         return found
+
+
+def _among(rows: From, reader: Reader) -> list[str]:
+    """Says nothing new of who is seen: it lets a list of people begin with those, not with the whole institution."""
+    sight = reader.rights.sight
+    known = sight and visible.acquaintances(rows.statement, sight)
+    return [rows.sql(f"{{t}}.id in ({known})")] if known else []
 
 
 def _or_living(states: Iterable[str] | None, all_states: Iterable[str]) -> frozenset[str]:

@@ -15,28 +15,39 @@ async def identities(
     statement = Statement(connections.dialect, reader)
     seen = " or ".join(_seen(statement, kind, field) for kind, field in ALIAS_FIELDS.items())
     sql = (
-        "select coalesce(p.merged_into_id, p.id), i.kind, i.scope, i.value, i.source, i.context_course_id, i.first_seen_at,"
+        "select p.id, p.merged_into_id, i.kind, i.scope, i.value, i.source, i.context_course_id, i.first_seen_at,"
         " i.last_seen_at, i.ended_at from identity i join person p on p.id = i.person_id and p.institution_id = $1"
         f" where i.institution_id = $1 and i.person_id in (select m.id from person m where m.institution_id = $1"
         f" and {statement.any_of('m.id', people, 'bigint')} union all {_merged_into(statement, people)}) and ({seen})"
-        " order by 1, case when i.ended_at is null then 0 else 1 end, i.kind, i.id"
+        " order by case when i.ended_at is null then 0 else 1 end, i.kind, i.id"
     )
     found: dict[int, list[Row]] = {person: [] for person in people}
-    for person, kind, scope, value, source, course, first, last, ended in await connections.fetch(
-        sql, statement.values
-    ):
-        found[person].append(
-            {
-                "kind": kind,
-                "scope": scope or None,
-                "value": value,
-                "source": source,
-                "context_course_id": course,
-                "firstSeenAt": first,
-                "lastSeenAt": last,
-                "endedAt": ended,
-            }
-        )
+    for (
+        own,
+        other,
+        kind,
+        scope,
+        value,
+        source,
+        course,
+        first,
+        last,
+        ended,
+    ) in await connections.fetch(sql, statement.values):
+        row = {
+            "kind": kind,
+            "scope": scope or None,
+            "value": value,
+            "source": source,
+            "context_course_id": course,
+            "firstSeenAt": first,
+            "lastSeenAt": last,
+            "endedAt": ended,
+        }
+        # a membership may still name a person who was merged: asked for as itself, and perhaps beside who it is now
+        for person in (own, other):
+            if person in found:
+                found[person].append(row)
     return found
 
 

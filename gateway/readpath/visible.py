@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from gateway.sight import COURSES, AccountSight, CourseSight, Sight
+from gateway.uow import Dialect
 from models.roster import ROSTER_STATES
 
 _STAFF = "'TEACHER', 'TA', 'DESIGNER'"
@@ -16,6 +17,8 @@ _LIVING = ", ".join(f"'{state}'" for state in ROSTER_STATES)
 
 
 class Statement(Protocol):
+    dialect: Dialect
+
     def bind(self, value: object, sql_type: str | None = None) -> str: ...
     def any_of(self, expression: str, values: Iterable[object], sql_type: str) -> str: ...
     def alias(self) -> str: ...
@@ -83,34 +86,63 @@ def _person(statement: Statement, p: str, sight: Sight) -> str:
     if sight.everything:
         return "true"
     e, m = statement.alias(), statement.alias()
-    enrolled = (
-        f"exists (select 1 from enrollment {e} where {e}.institution_id = $1 and {e}.person_id = {p}.id"
-        f" and {_enrollment(statement, e, sight)})"
+    enrolled = probe(
+        statement,
+        f"select 1 from enrollment {e} where {e}.institution_id = $1 and {e}.person_id = {p}.id"
+        f" and {_enrollment(statement, e, sight)}",
     )
-    member = (
-        f"exists (select 1 from membership {m} where {m}.institution_id = $1 and {m}.person_id = {p}.id"
-        f" and {m}.ended_at is null and {_membership(statement, m, sight)})"
+    member = probe(
+        statement,
+        f"select 1 from membership {m} where {m}.institution_id = $1 and {m}.person_id = {p}.id"
+        f" and {m}.ended_at is null and {_membership(statement, m, sight)}",
     )
     if sight.person_id is None:
         return _or([enrolled, member])
     return _or([f"{p}.id = {statement.bind(sight.person_id, 'bigint')}", enrolled, member])
 
 
+def probe(statement: Statement, select: str) -> str:
+    """Whether `select`, which looks for one row by a key of the row outside, finds any.
+
+    PostgreSQL would read its whole table once and hash it where it expects many rows outside, as of every list with a
+    limit; an offset keeps it from that, so that an answer costs what its own rows cost.
+    """
+    barrier = " offset 0" if statement.dialect is Dialect.POSTGRES else ""
+    return f"exists ({select}{barrier})"
+
+
+def acquaintances(statement: Statement, sight: Sight) -> str | None:
+    """A select of the ids of all people who may be seen, and of more; None: they are too many to begin with."""
+    if sight.accounts:
+        return None
+    courses = [one.course_id for one in sight.courses]
+    of_courses = [
+        f"select {e}.person_id from {table} {e} where {e}.institution_id = $1"
+        f" and {_any(statement, f'{e}.course_id', courses)}"
+        for table, e in (("enrollment", statement.alias()), ("membership", statement.alias()))
+    ]
+    own = [] if sight.person_id is None else [f"select {statement.bind(sight.person_id, 'bigint')}"]
+    return " union all ".join([*of_courses, *own])
+
+
 def _course(statement: Statement, c: str, sight: Sight) -> str:
-    return _in_seen_courses(statement, f"{c}.id", sight)
+    return _in_seen_courses(statement, f"{c}.id", sight, account=f"{c}.account_id")
 
 
 def _section(statement: Statement, s: str, sight: Sight) -> str:
     return _in_seen_courses(statement, f"{s}.course_id", sight)
 
 
-def _in_seen_courses(statement: Statement, column: str, sight: Sight) -> str:
+def _in_seen_courses(
+    statement: Statement, column: str, sight: Sight, *, account: str | None = None
+) -> str:
+    """`account`: the course's, where the row has it."""
     readable = [one.course_id for one in sight.courses if one.readable]
     accounts = [one for one in sight.accounts if one.rights & COURSES]
     return _or(
         [
             _any(statement, column, readable) if readable else "",
-            _of_accounts(statement, column, sight, accounts),
+            _of_accounts(statement, column, sight, accounts, account=account),
         ]
     )
 
@@ -132,10 +164,13 @@ def _term(statement: Statement, t: str, sight: Sight) -> str:
 
 
 def _of_a_seen_course(statement: Statement, column: str, of: str, sight: Sight) -> str:
+    if any(one.accounts is None and one.rights & COURSES for one in sight.accounts):
+        return "true"
     c = statement.alias()
-    return (
-        f"{column} in (select {c}.{of} from course {c} where {c}.institution_id = $1"
-        f" and {_course(statement, c, sight)})"
+    return probe(
+        statement,
+        f"select 1 from course {c} where {c}.institution_id = $1 and {c}.{of} = {column}"
+        f" and {_course(statement, c, sight)}",
     )
 
 
@@ -162,7 +197,12 @@ def _with_roster(accounts: Iterable[AccountSight]) -> list[AccountSight]:
 
 
 def _of_accounts(
-    statement: Statement, column: str, sight: Sight, accounts: list[AccountSight]
+    statement: Statement,
+    column: str,
+    sight: Sight,
+    accounts: list[AccountSight],
+    *,
+    account: str | None = None,
 ) -> str:
     """Whether the course stands in one of the accounts, and the person's own sections do not cut it.
 
@@ -175,6 +215,8 @@ def _of_accounts(
     if any(one.accounts is None for one in accounts):
         return f"true{uncut}"
     below = sorted({account for one in accounts for account in one.accounts or ()})
+    if account is not None:
+        return f"{statement.any_of(account, below, 'bigint')}{uncut}"
     c = statement.alias()
     held = statement.any_of(f"{c}.account_id", below, "bigint")
     return f"{column} in (select {c}.id from course {c} where {c}.institution_id = $1 and {held}){uncut}"

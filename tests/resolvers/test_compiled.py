@@ -153,4 +153,4 @@ async def test_random_queries_have_one_answer(
         )
         del cursors[:-40]
 
-    assert ways[Way.COMPILED] > ways.total() / 2
+    assert ways[Way.COMPILED] > ways.total() / 3  # many ask for what their viewer may not
