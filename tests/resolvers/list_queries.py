@@ -117,7 +117,7 @@ def queries() -> Iterator[tuple[str, ...]]:
         yield (_text(one, "first: 5", also=_WHOLE),)
         for narrowed in one.filters:
             yield (_text(one, f"first: 5, filter: {{{narrowed}}}", also=_WHOLE),)
-        for order, direction in product(one.orders or [None], ("ASC", "DESC")):
+        for order, direction in product(one.orders or [""], ("ASC", "DESC")):
             ordered = f", orderBy: {{field: {order}, direction: {direction}}}" if order else ""
             yield tuple(_paged(one, ordered))
     for text in OTHERS:
