@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from gateway.canvas.client import Canvas
-from gateway.canvas.sis_imports import SisImports
+from gateway.canvas.sis_imports import SisImports, Sleep
 from gateway.change_paths import Path
 from gateway.http.client import Client
 from gateway.prices import PriceBook
@@ -29,7 +29,7 @@ from gateway.writes.roster_rows import Said
 from models.roster import EnrollmentState, EnrollmentType
 from tests.gateway.sources.readers import Readers
 from tests.upstream import Upstream
-from twin.records import Course, Section, User
+from twin.records import Course, Enrollment, Section, User
 
 S = EnrollmentState
 
@@ -47,7 +47,6 @@ class Bulk:
     reader: Reader
     course: Course
     section: Section
-    _strangers: list[User] = field(default_factory=list)
 
     @property
     def institution_id(self) -> int:
@@ -108,6 +107,49 @@ class Bulk:
 
     async def outcomes(self, change: int) -> list[tuple[Outcome, Status]]:
         return [(row.outcome, row.status) for row in await self.rows(change)]
+
+    def students(self) -> list[int]:
+        """Active students of the section, as Canvas has them."""
+        return [
+            row.user_id
+            for row in self.twin.school.enrollments_of_course.of(self.course.id)
+            if row.section_id == self.section.id
+            and row.type == "StudentEnrollment"
+            and row.workflow_state in ("active", "invited", "creation_pending")
+        ]
+
+    def row_of(self, user: User) -> Enrollment:
+        [row] = [
+            row
+            for row in self.twin.school.enrollments_of_user.of(user.id)
+            if row.section_id == self.section.id
+        ]
+        return row
+
+    def guarded(self, guard: Guard) -> "Bulk":
+        """The same office with another shrink guard."""
+        return self._with(replace(self.office, planning=replace(self.office.planning, guard=guard)))
+
+    def sleeping(self, sleep: Sleep) -> "Bulk":
+        """The same office, waiting otherwise for imports."""
+        return self._with(replace(self.office, imports=replace(self.office.imports, sleep=sleep)))
+
+    def _with(self, office: Office) -> "Bulk":
+        offices = {self.institution_id: office}
+        clock = self.twin.clock.now
+        return replace(
+            self,
+            office=office,
+            changes=RosterChanges(offices, self.database, clock),
+            jobs=RosterJobs(offices=offices, database=self.database, clock=clock),
+        )
+
+    async def told_is_true(self, change: int, users: Sequence[User]) -> None:
+        """Of rows that enroll `users`: those that are told as done are so in Canvas, others are not, and nobody is there twice."""
+        for row, user in zip(await self.rows(change), users, strict=True):
+            done = ["active"] if row.status is Status.DONE else []
+            assert self.in_canvas(user) == done
+            assert await self.in_store(user) == [state.upper() for state in done]
 
     def in_canvas(self, user: User, section: Section | None = None) -> list[str]:
         """States of the person's rows in the section."""

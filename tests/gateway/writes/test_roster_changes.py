@@ -1,20 +1,30 @@
 """Changes of many on the twin: planned, carried out by either path, read back, and taken back."""
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 import stamina
 
 from gateway.change_paths import Path
+from gateway.errors import WriteRefused
+from gateway.readpath.lookups import By
 from gateway.roster_change import Outcome
 from gateway.store.memberships import Guard
 from gateway.store.roster_changes import State, Status
 from gateway.uow import Database
-from models.roster import EnrollmentState
+from gateway.writes import csv_rows
+from gateway.writes.roster_changes import Wanted
+from gateway.writes.roster_planning import ExactlyThese
+from models.roster import EnrollmentState, EnrollmentType
 from tests.gateway.writes.bulk import Bulk, bulk
 from tests.upstream import Upstream, upstream
+from twin.faults import Kind
 
 S = EnrollmentState
+ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 BOTH = pytest.mark.parametrize("path", list(Path))
 
 
@@ -66,3 +76,258 @@ async def test_people_come_go_and_change_and_all_of_it_is_read_back(many: Bulk, 
     ]
     assert await many.in_store(first) == ["DELETED"]
     assert done.requests > 0
+
+
+@ON_SQLITE
+async def test_ids_that_name_nobody_are_misses_of_their_rows(many: Bulk) -> None:
+    [user] = many.strangers(1)
+    rows = [
+        replace(many.said(user), user=By("User", "sisId", "nobody")),
+        many.said(user),
+        many.said(user, section=By("Section", "canvasId", "999999")),
+        many.said(user, type=None, role="Nobody's role"),
+    ]
+    change = await many.plan(rows)
+    found = await many.rows(change)
+    assert [row.outcome for row in found] == [
+        Outcome.REFUSED,
+        Outcome.ADD,
+        Outcome.REFUSED,
+        Outcome.REFUSED,
+    ]
+    assert found[0].reason == "there is no User with sisId 'nobody'"
+    assert "999999" in (found[2].reason or "")
+    done = await many.apply(change)
+    assert done.state is State.SUCCEEDED
+    assert many.in_canvas(user) == ["active"]
+
+
+@ON_SQLITE
+async def test_a_csv_of_any_form_means_the_same(many: Bulk) -> None:
+    [user] = many.strangers(1)
+    sis = str(next(p.sis_user_id for p in many.twin.school.pseudonyms_of_user.of(user.id)))
+    section, course = many.section.sis_source_id, many.course.sis_source_id
+    forms = [
+        f"sis_user_id,sis_section_id,type\n{sis},{section},student\n",
+        f"course_id,section_id,user_id,role,status\n{course},{section},{sis},student,active\n",
+        f"sourcedId,status,classSourcedId,userSourcedId,role\n1,active,{section},{sis},student\n",
+    ]
+    for text in forms:
+        wanted = Wanted(rows=tuple(csv_rows.read(text)))
+        change = await many.changes.plan(many.viewer, many.reader, wanted)
+        [row] = await many.rows(change)
+        assert (row.outcome, row.row, row.said) == (Outcome.ADD, 2, text.splitlines()[1])
+
+
+@ON_SQLITE
+async def test_exactly_these_people_and_the_shrink_guard(many: Bulk) -> None:
+    section = By("Section", "canvasId", str(many.section.id))
+    exactly = ExactlyThese(sections=(section,), types=frozenset({EnrollmentType.STUDENT}))
+    [user] = many.strangers(1)
+    there = many.students()
+    change = await many.plan([many.said(user)], exactly=exactly)
+    kept = await many.change(change)
+    assert kept.removals == len(there) > 5
+    strict = many.guarded(Guard(share=0.0, least=1))
+    change = await strict.plan([many.said(user)], exactly=exactly)
+    held = await strict.change(change)
+    assert held.held
+    with pytest.raises(WriteRefused, match="confirm the number"):
+        await strict.apply(change)
+    with pytest.raises(WriteRefused, match="confirm the number"):
+        await strict.apply(change, confirmed=held.removals - 1)
+    done = await strict.apply(change, confirmed=held.removals)
+    assert done.state is State.SUCCEEDED
+    assert many.students() == [user.id]
+
+
+@ON_SQLITE
+@BOTH
+async def test_a_change_is_taken_back_by_its_inverse(many: Bulk, path: Path) -> None:
+    new, other = many.strangers(2)
+    there = many.students()
+    old = many.twin.school.users[there[0]]
+    change = await many.plan([many.said(new), many.said(old, S.DELETED)], path)
+    assert (await many.apply(change, confirmed=1)).state is State.SUCCEEDED
+    undo = await many.changes.undo(many.viewer, change)
+    assert (await many.change(undo)).undoes_id == change
+    assert [row.outcome for row in await many.rows(undo)] == [Outcome.REMOVE, Outcome.ADD]
+    assert (await many.apply(undo, confirmed=1)).state is State.SUCCEEDED
+    assert (many.in_canvas(new), many.in_canvas(old)) == (["deleted"], ["active"])
+    with pytest.raises(WriteRefused, match="cancelled first"):
+        await many.changes.undo(many.viewer, await many.plan([many.said(other)]))
+
+
+@ON_SQLITE
+async def test_what_cannot_be_taken_back_says_so_beforehand(many: Bulk) -> None:
+    [user] = many.strangers(1)
+    await many.apply(await many.plan([many.said(user, S.INVITED)]))
+    change = await many.plan([many.said(user, S.ACTIVE)])
+    assert (await many.apply(change)).state is State.SUCCEEDED
+    [row] = await many.rows(await many.changes.undo(many.viewer, change))
+    assert (row.outcome, row.reason) == (
+        Outcome.REFUSED,
+        "Canvas does not make an active enrollment an invitation again; delete it first",
+    )
+
+
+@ON_SQLITE
+async def test_a_roster_that_moved_is_not_changed(many: Bulk) -> None:
+    first, second = many.strangers(2)
+    change = await many.plan([many.said(first), many.said(second)])
+    many.twin.change("enrol", user=str(second.id), section=str(many.section.id))
+    done = await many.apply(change)
+    assert done.state is State.FAILED
+    assert "1 rows are not as they were planned on" in (done.message or "")
+    assert await many.outcomes(change) == [(Outcome.ADD, Status.LEFT)] * 2
+    assert many.in_canvas(first) == []
+    # where the store has read it meanwhile, the change is refused before it begins
+    change = await many.plan([many.said(second, S.DELETED)])
+    many.twin.change("drop", enrollment=many.row_of(second).id, state="inactive")
+    many.twin.clock.advance(timedelta(hours=1))
+    await many.plan([many.said(second)])
+    with pytest.raises(WriteRefused, match="The roster moved: row 1"):
+        await many.apply(change, confirmed=1)
+
+
+@ON_SQLITE
+async def test_it_pauses_and_goes_on_and_can_be_cancelled(many: Bulk) -> None:
+    users = many.strangers(3)
+    change = await many.plan([many.said(one) for one in users], Path.SINGLE_CALLS)
+    await many.changes.apply(many.viewer, change, confirmed=None, key=None)
+    await many.changes.pause(many.viewer, change)
+    await many.work(change)
+    assert (await many.change(change)).state is State.PAUSED
+    assert many.in_canvas(users[0]) == []
+    assert (await many.apply(change)).state is State.SUCCEEDED
+
+    change = await many.plan([many.said(one, S.DELETED) for one in users], Path.SINGLE_CALLS)
+    await many.changes.apply(many.viewer, change, confirmed=3, key=None)
+    await many.changes.cancel(many.viewer, change)
+    await many.work(change)
+    assert (await many.change(change)).state is State.CANCELLED
+    assert await many.outcomes(change) == [(Outcome.REMOVE, Status.LEFT)] * 3
+    assert many.in_canvas(users[0]) == ["active"]
+
+
+@ON_SQLITE
+async def test_the_same_key_begins_it_once(many: Bulk) -> None:
+    [user] = many.strangers(1)
+    change = await many.plan([many.said(user)])
+    for _ in range(2):
+        await many.changes.apply(many.viewer, change, confirmed=None, key="mine")
+    with pytest.raises(WriteRefused, match="another input"):
+        await many.changes.apply(many.viewer, change, confirmed=1, key="mine")
+    with pytest.raises(WriteRefused, match="applied once"):
+        await many.changes.apply(many.viewer, change, confirmed=None, key=None)
+    queued = await many.database.rows(
+        "select name from queued_job where institution_id = $1", many.institution_id
+    )
+    assert [row["name"] for row in queued] == ["roster change"]
+
+
+# What is broken of which calls, and how often; the path; what the change then is
+FAULTS = {
+    "answers lost after the write": (
+        Path.SINGLE_CALLS,
+        {"kind": Kind.CUT_BODY, "method": "POST", "count": 2},
+        State.SUCCEEDED,
+    ),
+    "a storm of the throttle": (
+        Path.SINGLE_CALLS,
+        {"kind": Kind.THROTTLE, "count": 6},
+        State.SUCCEEDED,
+    ),
+    "errors before the write": (
+        Path.SINGLE_CALLS,
+        {"kind": Kind.STATUS, "status": 503, "method": "POST", "count": 2},
+        State.SUCCEEDED,
+    ),
+    "a row that never goes": (
+        Path.SINGLE_CALLS,
+        {"kind": Kind.STATUS, "status": 500, "method": "POST", "count": 3},
+        State.PARTLY,
+    ),
+    "the file's answer lost": (
+        Path.SIS_IMPORT,
+        {"kind": Kind.CUT_BODY, "path": "/sis_imports", "method": "POST", "count": 1},
+        State.SUCCEEDED,
+    ),
+    "polls that fail": (
+        Path.SIS_IMPORT,
+        {"kind": Kind.STATUS, "status": 502, "path": r"/sis_imports/\d+\?", "count": 1},
+        State.SUCCEEDED,
+    ),
+}
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(("path", "fault", "state"), FAULTS.values(), ids=FAULTS)
+async def test_faults_leave_nothing_told_that_is_not_so(
+    many: Bulk, path: Path, fault: dict[str, Any], state: State
+) -> None:
+    users = many.strangers(4)
+    change = await many.plan([many.said(one) for one in users], path)
+    await many.changes.apply(many.viewer, change, confirmed=None, key=None)
+    many.twin.break_(**fault)
+    for _ in range(4):
+        if await many.work(change, last=False) is None:
+            break
+    many.twin.mend()
+    assert (await many.change(change)).state is state
+    await many.told_is_true(change, users)
+
+
+@ON_SQLITE
+async def test_while_canvas_is_down_it_pauses_and_goes_on_later(many: Bulk) -> None:
+    users = many.strangers(3)
+    change = await many.plan([many.said(one) for one in users], Path.SINGLE_CALLS)
+    await many.changes.apply(many.viewer, change, confirmed=None, key=None)
+    many.twin.break_(Kind.STATUS, status=503, path="/enrollments", after=3)
+    assert await many.work(change, last=False) is not None
+    assert (await many.change(change)).state is State.RUNNING
+    assert await many.work(change) is not None
+    paused = await many.change(change)
+    assert paused.state is State.PAUSED
+    assert "apply it to go on" in (paused.message or "")
+    many.twin.mend()
+    assert (await many.apply(change)).state is State.SUCCEEDED
+    await many.told_is_true(change, users)
+
+
+@ON_SQLITE
+async def test_warnings_of_a_file_come_to_their_rows_with_a_fix(many: Bulk) -> None:
+    users = many.strangers(3)
+    change = await many.plan([many.said(one) for one in users], Path.SIS_IMPORT)
+    for login in many.twin.school.pseudonyms_of_user.of(users[1].id):
+        many.twin.school.update(login, sis_user_id="changed meanwhile")
+    done = await many.apply(change)
+    assert done.state is State.PARTLY
+    assert done.import_state == "imported_with_messages"
+    rows = await many.rows(change)
+    assert [row.status for row in rows] == [Status.DONE, Status.FAILED, Status.DONE]
+    assert (rows[1].message or "").startswith("User not found")
+    assert "login" in (rows[1].advice or "")
+    await many.told_is_true(change, users)
+
+
+@ON_SQLITE
+async def test_an_import_that_is_aborted_is_told_row_by_row(many: Bulk) -> None:
+    users = many.strangers(2)
+    change = await many.plan([many.said(one) for one in users], Path.SIS_IMPORT)
+    await many.changes.apply(many.viewer, change, confirmed=None, key=None)
+    imports = many.twin.app.state.sis_imports
+
+    async def abort(seconds: float) -> None:
+        for batch in imports.batches.values():
+            if not batch.ended:
+                imports.abort(batch)
+        await many.twin.wait(seconds)
+
+    await many.sleeping(abort).work(change)
+    done = await many.change(change)
+    assert (done.state, done.import_state) == (State.FAILED, "aborted")
+    rows = await many.rows(change)
+    assert {row.status for row in rows} == {Status.FAILED}
+    assert all("ended as aborted" in (row.message or "") for row in rows)
+    await many.told_is_true(change, users)
