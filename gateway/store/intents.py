@@ -151,11 +151,13 @@ async def take_over(
     tx: Transaction, intent: Intent, *, now: datetime, busy_until: datetime
 ) -> bool:
     """Begin it anew, nothing having been done; False where somebody else may be at it."""
-    free = "state = 'REFUSED'" if intent.passing else "state = 'ASKED' and busy_until <= $4"
+    free = "state = 'REFUSED' and asked_at <= $4"
+    if not intent.passing:
+        free = "state = 'ASKED' and busy_until <= $4"
     return bool(
         await tx.run(
             f"update intent set state = 'ASKED', problem = null, ended_at = null, busy_until = $3"
-            f" where institution_id = $1 and id = $2 and $4 <= $3 and {free}",
+            f" where institution_id = $1 and id = $2 and {free}",
             intent.institution_id,
             intent.id,
             busy_until,

@@ -230,7 +230,8 @@ class Carrier:
         told_at = intent.told_at or self.now()
         try:
             for seconds in _LOOKS:
-                await self.sleep(seconds)
+                if seconds:
+                    await self.sleep(seconds)
                 found = await self._look(order, told_at, acting.call)
                 if found is not None:
                     return await self._done(intent, found, answer=None)

@@ -78,19 +78,27 @@ class Singles:
         self._carrier = carrier
         self._actors = actors
         self._database = database
-        self._running: set[asyncio.Task[Ended]] = set()
+        self._running: dict[object, asyncio.Task[Ended]] = {}
 
     async def carry_out(self, viewer: Viewer, request: Request) -> Ended:
-        """Whoever asked may leave; it is carried out all the same."""
-        task = asyncio.create_task(self._carried_out(viewer, request))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        """Whoever asked may leave; it is carried out all the same. The same asked meanwhile waits for it."""
+        try:
+            check_may_write(viewer)
+        except WriteRefused as refused:
+            return Ended(done=False, problem=_problem(refused))
+        asked = _asked(viewer, request)
+        name: object = object() if asked.key is None else (asked.caller, asked.key, asked.digest)
+        task = self._running.get(name)
+        if task is None:
+            task = asyncio.create_task(self._carried_out(viewer, asked, request.find))
+            self._running[name] = task
+            task.add_done_callback(lambda _: self._running.pop(name))
         return await asyncio.shield(task)
 
     async def close(self) -> None:
         """Wait for what was begun."""
         if self._running:
-            await asyncio.wait(self._running)
+            await asyncio.wait(self._running.values())
 
     async def recover(self) -> None:
         """Find out what came of changes that another process, or this one before it was started anew, left open."""
@@ -104,18 +112,19 @@ class Singles:
                 return  # nobody to look as
             await self._carrier.sleep(_SETTLED_EVERY_SECONDS)
 
-    async def _carried_out(self, viewer: Viewer, request: Request) -> Ended:
+    async def _carried_out(
+        self, viewer: Viewer, asked: Asked, find: Callable[[], Awaitable[Change]]
+    ) -> Ended:
         try:
-            check_may_write(viewer)
             acting = await self._actors.of(viewer)
-            intent, ended = await self._carrier.begin(_asked(viewer, request), acting)
+            intent, ended = await self._carrier.begin(asked, acting)
         except WriteRefused as refused:
             return Ended(done=False, problem=_problem(refused))
         if ended is not None:
             return ended
         subjects = Subjects()
         try:
-            change = await request.find()
+            change = await find()
             if isinstance(change, NewPerson):
                 return await self._carrier.tell(
                     intent, deciding.make_person(change), acting, subjects

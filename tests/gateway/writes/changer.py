@@ -15,6 +15,7 @@ from gateway.readpath.connections import Connections
 from gateway.uow import Database
 from gateway.upstreams import Upstream as Connected
 from gateway.viewer import Scope, Service, Viewer
+from gateway.writes.carrying import Sleep
 from gateway.writes.service import Writes, writes
 from models.roster import EnrollmentState
 from resolvers.context import Context
@@ -161,10 +162,10 @@ class Changer:
         ]
 
 
-async def made_writes(twin: Upstream, readers: Readers) -> Writes:
+async def made_writes(twin: Upstream, readers: Readers, *, sleep: Sleep | None = None) -> Writes:
     connected = Connected(canvas=twin.canvas(readers.http), credentials=readers.tokens)
     return await writes(
-        readers.database, {readers.school.id: connected}, twin.clock.now, sleep=twin.wait
+        readers.database, {readers.school.id: connected}, twin.clock.now, sleep=sleep or twin.wait
     )
 
 
