@@ -18,8 +18,8 @@ def row_of(entry: Entry, reader: Reader) -> Row:
         "kind": entry.kind,
         "subjectType": entry.subject_type,
         "subjectId": reader.node_id(entry.subject_type, entry.subject_id),
-        "before": _values(entry.subject_type, entry.before, reader),
-        "after": _values(entry.subject_type, entry.after, reader),
+        "before": _values(entry, entry.before, reader),
+        "after": _values(entry, entry.after, reader),
         "cause": {
             "source": entry.source,
             "sisImportId": None if entry.sis_import_id is None else str(entry.sis_import_id),
@@ -46,14 +46,14 @@ def as_json(entry: Entry, reader: Reader) -> Row:
     }
 
 
-def _values(type_name: str, text: str | None, reader: Reader) -> list[Row] | None:
+def _values(entry: Entry, text: str | None, reader: Reader) -> list[Row] | None:
     """The fields of a change, without those that may not be seen."""
     if text is None:
         return None
     return [
         {"field": value["field"], "value": _shown(value["field"], value["value"], reader)}
         for value in json.loads(text)
-        if not reader.rights.hides(type_name, value["field"], None)
+        if not reader.rights.hides_of(entry.subject_type, value["field"], entry.subject_id)
     ]
 
 

@@ -61,6 +61,14 @@ class Rights:
         name = f"{type_name}.{field}"
         return name in self.hidden or (self.sight is not None and self.sight.hides(name, course_id))
 
+    def hides_of(self, type_name: str, field: str, row_id: int) -> bool:
+        """The same of one row, by whatever way it is reached; it may be the viewer's own, of whom not all is shown to themselves."""
+        if self.hides(type_name, field, None):
+            return True
+        if self.sight is None or type_name != "User" or row_id != self.sight.person_id:
+            return False
+        return self.sight.for_field(f"{type_name}.{field}").person_id is None
+
     def require(self, type_name: str, field: str, *, purpose: str) -> None:
         """Forbidden where a hidden field would be used to find or to order: an answer's rows would give it away."""
         part = self.part(type_name, field)

@@ -172,6 +172,9 @@ def viewers(mixed: MixedSchool) -> list[Eyes]:
         ),
         _launched(mixed, "launched teacher, name only", person, d, "TEACHER", ("name",)),
         _launched(mixed, "launched TA, anonymous", person, a, "TA", ()),
+        _launched(
+            mixed, "launched teacher of one section", person, a, "TEACHER", ("name",), limited=True
+        ),
         _launched(mixed, "launched student", person, a, "STUDENT", ("name", "email")),
         _launched(mixed, "visitor without a name", None, a, "TEACHER", ()),
     ]
@@ -261,7 +264,10 @@ def _launched(
     course: int,
     kind: str,
     shown: tuple[str, ...],
+    *,
+    limited: bool = False,
 ) -> Eyes:
+    sections = _some_sections(mixed, course) if limited else None
     launched = Launched(
         session_id=1,
         course_id=course,
@@ -270,6 +276,7 @@ def _launched(
         administrator=False,
         shown=frozenset(shown),
         real_user=None,
+        sections=None if sections is None else frozenset(sections),
     )
     facts = Facts(person_id=person, courses=(CourseFacts(course_id=course),))
     rights = {"read"}
@@ -282,7 +289,7 @@ def _launched(
         person=person,
         courses={course: rights},
         accounts={},
-        cut={},
+        cut={} if sections is None else {course: sections},
         observes={},
     )
 

@@ -8,13 +8,12 @@ import pytest
 
 from models import text
 from models.roster import EnrollmentState, EnrollmentType, IdentityKind, UserState
-from resolvers.schema import schema
 from tests.factories import School
 from tests.resolvers import eyes, mixed_school
+from tests.resolvers.asking import Asking
 from tests.resolvers.conftest import Graph
 from tests.resolvers.eyes import Eyes
 from tests.resolvers.mixed_school import Facts, MixedSchool
-from tests.resolvers.test_visibility import Asking
 
 PERSON = "id canvasId name sortableName email loginId sisId state identities { kind value }"
 ABOUT = """edges { cursor } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } totalCount
@@ -212,13 +211,8 @@ class Scrambler:
         await self.school.enroll(stranger, None, row_id)
 
 
-async def answers(graph: Graph, viewer: Eyes, questions: list[str]) -> list[Any]:
-    found = []
-    for question in questions:
-        result = await schema.execute(question, context_value=graph.context(rights=viewer.rights))
-        errors = [(one.message, one.extensions) for one in result.errors or ()]
-        found.append((question, result.data, errors))
-    return found
+async def answers(asking: Asking, questions: list[str]) -> list[Any]:
+    return [(question, *(await asking.answer(question))) for question in questions]
 
 
 NAMES_OF_VIEWERS = [
@@ -234,18 +228,20 @@ NAMES_OF_VIEWERS = [
 ]
 
 
+@pytest.mark.parametrize("compiled", [False, True], ids=["ordinary", "compiled"])
 @pytest.mark.parametrize("name", NAMES_OF_VIEWERS)
 async def test_what_is_hidden_changes_no_answer(
-    graph: Graph, mixed: MixedSchool, name: str, *, proving: bool
+    graph: Graph, mixed: MixedSchool, name: str, *, compiled: bool, proving: bool
 ) -> None:
     viewer = next(one for one in eyes.viewers(mixed) if one.name == name)
-    questions = Questions(Asking(graph, mixed, viewer), Random(name))  # noqa: S311  questions, no secrets
+    asking = Asking(graph, mixed, viewer, compiled=compiled)
+    questions = Questions(asking, Random(name))  # noqa: S311  questions, no secrets
     asked = [questions.one() for _ in range(600 if proving else 40)]
-    before = await answers(graph, viewer, asked)
+    before = await answers(asking, asked)
 
     changed = await Scrambler(mixed, viewer).scramble()
 
     assert changed > 10
-    for was, now in zip(before, await answers(graph, viewer, asked), strict=True):
+    for was, now in zip(before, await answers(asking, asked), strict=True):
         assert was == now
     assert any(data for _, data, _ in before)
