@@ -136,7 +136,10 @@ class Endpoint(GraphQL[Connection, None]):
             return responses.EventStream(self._operations.stream(operation, context, revoked))
         outcome = await self._operations.execute(operation, context)
         if outcome.began:
-            return responses.answer(accept, outcome.result, headers=context.headers())
+            answer = responses.answer(accept, outcome.result, headers=context.headers())
+            if request.method == "GET" and not outcome.result.errors:
+                return responses.validated(answer, request.headers.get("if-none-match", ""))
+            return answer
         return responses.refusal(accept, outcome.result.errors or (), cost=operation.cost)
 
     async def stream(

@@ -1,6 +1,7 @@
 """GraphQL answers on the wire: JSON with the status that the standard asks for, or a stream of events (graphql-sse)."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any
 
@@ -14,13 +15,32 @@ from resolvers.masking import code_of
 from resolvers.operations import next_of, until_first_of
 from resolvers.requests import EVENT_STREAM, GRAPHQL_JSON, media_type
 
-_HEADERS = {"cache-control": "no-store", "vary": "accept, authorization"}
+_HEADERS = {"cache-control": "no-store", "vary": "accept, authorization, roster-act-as"}
 _HEARTBEAT_SECONDS = 12.0
 
 
 def answer(accept: str, result: ExecutionResult, *, headers: Mapping[str, str]) -> Response:
     """What an operation answered that began to run. `headers` say how old it is, unless parts of it are missing."""
     return _json(accept, 200, payload(result), None if result.errors else headers)
+
+
+def validated(response: Response, if_none_match: str) -> Response:
+    """An answer to GET, which its caller may keep and ask about: 304 where it is what they have already.
+
+    The tag is weak: it is of the text alone, which says the same in whatever encoding it is sent.
+    """
+    if response.status_code != 200:
+        return response
+    tag = f'W/"{hashlib.blake2b(response.body, digest_size=16).hexdigest()}"'
+    response.headers["etag"] = tag
+    if response.headers["cache-control"] == "no-store":  # else it says for how long it may be kept
+        response.headers["cache-control"] = "private, no-cache"
+    opaque = tag.removeprefix("W/")
+    known = (one.strip().removeprefix("W/") for one in if_none_match.split(","))
+    if not any(one in ("*", opaque) for one in known):
+        return response
+    kept = {k: v for k, v in response.headers.items() if not k.startswith("content-")}
+    return Response(status_code=304, headers=kept)
 
 
 def refusal(accept: str, errors: Iterable[GraphQLError], *, cost: int | None = None) -> Response:
