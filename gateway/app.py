@@ -21,10 +21,13 @@ from gateway.auth import Authenticator, launched_sessions, people, service_token
 from gateway.console import routes as console_pages
 from gateway.console.visitors import Answer, Ask, Console
 from gateway.desk import Desk
+from gateway.events import routes as live_events
+from gateway.events.receiving import Receiving
 from gateway.feed import Feed
 from gateway.http.client import Client
 from gateway.lti import routes as lti
 from gateway.lti.bringing import Bringing
+from gateway.lti.keys import PlatformKeys, fetch_by
 from gateway.lti.launches import Launches
 from gateway.metrics import Metrics
 from gateway.middleware import DatabaseContext, OriginRule, RequestRecord
@@ -65,6 +68,7 @@ _ROUTES = frozenset(
         *console_pages.ADDRESSES,
         *welcome.ADDRESSES,
         *oauth_pages.ADDRESSES,
+        live_events.ADDRESS,
     }
 )
 # An operation whose reads took all of their time still has a fourth of it to show what is known.
@@ -89,6 +93,7 @@ class State(TypedDict):
     launches: Launches
     connecting: Connecting
     console: Console
+    receiving: Receiving
 
 
 class Parts(NamedTuple):
@@ -262,6 +267,9 @@ def create_app(
                     metrics=metrics,
                     launches=replace(launches, bring=bringing.bring),
                     connecting=connecting,
+                    receiving=Receiving(
+                        settings, database, PlatformKeys(fetch_by(client), now), now
+                    ),
                     console=Console(
                         settings=settings,
                         database=database,
@@ -281,6 +289,7 @@ def create_app(
             *welcome.routes,
             *console_pages.routes,
             *oauth_pages.routes,
+            *live_events.routes,
             Mount("/static", graphiql.files()),
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),

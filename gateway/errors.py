@@ -5,6 +5,7 @@ RosterError                  anything that we say to a person; its text is the m
 ├── UsageError               the command line was used wrongly
 ├── UnusableFile             a report file cannot be imported; nothing was changed
 ├── LaunchRefused            a launch is not let in: its page says why, `code` says it to the log
+├── EventRefused             a Live Event is not taken: answered with `status`
 ├── WriteRefused             a mutation cannot be carried out: an entry of `errors` in its payload
 ├── MailNotSent              the mail server took no mail
 ├── OutboundError            somebody else's server gave no usable answer to a request of ours
@@ -64,6 +65,12 @@ class LaunchRefused(RosterError):
     def __init__(self, code: str, message: str, *, status: int = 400) -> None:
         super().__init__(message)
         self.code = code
+        self.status = status
+
+
+class EventRefused(RosterError):
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
         self.status = status
 
 

@@ -219,6 +219,22 @@ class Lti11(Table, frozen=True, kw_only=True):
         return (("the consumer key", self.consumer_key),)
 
 
+class LiveEvents(Table, frozen=True, kw_only=True):
+    """A data stream of Canvas's that posts to us. `root_account`: its uuid, LTI guid or global id, as events name it.
+
+    `secret`: what the address has to bring along as `?secret=`.
+    """
+
+    root_account: Name
+    jwks_url: Url = "https://8axpcl50e4.execute-api.us-east-1.amazonaws.com/main/jwks"
+    signed: bool = True
+    secret: Secret | None = None
+
+    def mistakes(self) -> Iterable[tuple[str, str]]:
+        if not self.signed and self.secret is None:
+            yield "signed", "an unsigned stream needs a secret beside it"
+
+
 class Institution(Table, frozen=True, kw_only=True):
     """A school on one platform; one without `canvas_url` is known through LTI alone."""
 
@@ -240,6 +256,7 @@ class Institution(Table, frozen=True, kw_only=True):
         " those who may see them."
     )
     nrps_hosts: tuple[Annotated[str, _host], ...] = ()
+    live_events: LiveEvents | None = None
     lti13: tuple[Lti13, ...] = ()
     lti11: tuple[Lti11, ...] = ()
 

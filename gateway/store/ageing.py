@@ -29,7 +29,12 @@ _TOO_OLD: Mapping[str, str] = {
     "launch_session": "expires_at < $2",
     "oauth_request": "expires_at < $3",
     "mailed_link": "expires_at < $3",
+    "webhook_message": "(delivered_at < $2 or dead_at < $2)",
+    "live_event": "received_at < $2",
+    "due_scope": "since < $2",
 }
+# Canvas sends the same event again for twenty minutes; there may be a hundred thousand a day.
+_A_WEEK_AT_MOST = ("live_event",)
 # By these a question that is asked again is known; that has to hold for a day, however little is kept.
 _A_DAY_AT_LEAST = ("mutation_answer", "intent")
 # Of no institution yet, and over in minutes.
@@ -44,12 +49,15 @@ async def drop(
     gone = {"change": await _trim_feed(database, institution_id, before)}
     for table, condition in _TOO_OLD.items():
         least = timedelta(days=1) if table in _A_DAY_AT_LEAST else keep
+        kept = max(keep, least)
+        if table in _A_WEEK_AT_MOST:
+            kept = min(kept, timedelta(days=7))
         gone[table] = await _in_steps(
             database,
             f"delete from {table} where institution_id = $1 and id in (select id from {table}"
             f" where institution_id = $1 and {condition} and $2 <= $3 limit {_AT_ONCE})",  # every parameter has to stand there
             institution_id,
-            min(before, now - least),
+            now - kept,
             now,
         )
     return {table: count for table, count in gone.items() if count}

@@ -43,6 +43,7 @@ NAMED_IN = (
 REFERS = (
     ("coverage", "scope_kind", "scope_id", "person"),
     ("sync_run", "scope_kind", "scope_id", "person"),
+    ("due_scope", "scope_kind", "scope_id", "person"),
     ("access_record", "subject_kind", "subject_id", "User"),
 )
 
