@@ -106,7 +106,7 @@ class EnrollmentsSource:
     ) -> Callable[..., Offer]:
         listing = self._prices.expected(Endpoint.ENROLLMENT_PAGE)
         price = listing.price(pages(Endpoint.ENROLLMENT_PAGE, rows))
-        if rows is None:  # a first list is compared with Canvas's own count
+        if rows is None:  # a first list is compared with Canvas's own count, or with itself
             count = self._prices.expected(Endpoint.LOOKUP)
             price = Price(
                 requests=price.requests + 1,
@@ -263,9 +263,8 @@ class EnrollmentsSource:
         ]
 
     async def _is_doubtful(self, lists: Lists, task: _Task, listed: set[int]) -> bool:
-        if task.scope.kind is ScopeKind.PERSON:
-            return False
-        if not listed or not lists.full_pages:
+        is_person = task.scope.kind is ScopeKind.PERSON
+        if not is_person and (not listed or not lists.full_pages):
             return True
         return not await scopes.read_whole_before(self._database, self._institution_id, task.scope)
 
