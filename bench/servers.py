@@ -1,13 +1,15 @@
 """The servers under test, one process each, and how they are asked."""
 
+import base64
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -20,11 +22,14 @@ UVICORN = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
+    """`documents`: what a server with a graph of its own shape is asked instead, with our row id for the course's."""
+
     name: str
     process: psutil.Popen
     url: str
     headers: Mapping[str, str]
     speaks_graphql: bool
+    documents: Mapping[str, str] = field(default_factory=dict)
 
     def address(self, question: Question) -> str:
         return f"{self.url}/graphql" if self.speaks_graphql else f"{self.url}/{question.name}"
@@ -32,8 +37,10 @@ class Server:
     def body(self, question: Question, *, canvas_id: str, row_id: int) -> dict[str, object]:
         if not self.speaks_graphql:
             return {"course": row_id}
-        variables = {"course": canvas_id} if "$course" in question.document else {}
-        return {"query": question.document, "variables": variables}
+        document = self.documents.get(question.name, question.document)
+        course = str(row_id) if self.documents else canvas_id
+        variables = {"course": course} if "$course" in document else {}
+        return {"query": document, "variables": variables}
 
 
 @contextmanager
@@ -45,6 +52,27 @@ def gateway(folder: Path, config: Path, token: str) -> Iterator[Server]:
         headers = {"authorization": f"Bearer {token}"}
         yield Server(
             name="gateway", process=process, url=_url(port), headers=headers, speaks_graphql=True
+        )
+
+
+@contextmanager
+def program(
+    name: str,
+    command: Sequence[str | Path],
+    folder: Path,
+    environment: dict[str, str],
+    documents: Mapping[str, str],
+) -> Iterator[Server]:
+    """A server of another kind, whose last argument is its port."""
+    port = free_port()
+    with _running(name, [*command, str(port)], port, folder, environment) as process:
+        yield Server(
+            name=name,
+            process=process,
+            url=_url(port),
+            headers={},
+            speaks_graphql=True,
+            documents=documents,
         )
 
 
@@ -82,9 +110,21 @@ def same_answers(servers: list[Server], *, canvas_id: str, row_id: int) -> None:
             ).json()
             if "errors" in reply:
                 sys.exit(f"{server.name} answers {question.name} with {reply['errors']}")
-            answers.append(reply["data"])
+            answers.append(_with_row_ids(reply["data"]))
         if any(answer != answers[0] for answer in answers):
             sys.exit(f"the servers do not agree on {question.name}")
+
+
+def _with_row_ids(data: Any) -> Any:
+    """`data` with row ids for global ones, which are not every server's."""
+    if isinstance(data, list):
+        return [_with_row_ids(one) for one in data]
+    if isinstance(data, dict):
+        shown = {name: _with_row_ids(value) for name, value in data.items()}
+        if isinstance(row_id := data.get("id"), str) and not row_id.isdecimal():
+            shown["id"] = base64.b64decode(row_id).decode().partition(":")[2]
+        return shown
+    return data
 
 
 def drain(servers: list[Server]) -> None:
