@@ -29,6 +29,23 @@ Time: TypeAlias = datetime | UnsetType | None
 Number: TypeAlias = int | UnsetType | None
 
 
+class Account(Struct, frozen=True, kw_only=True):
+    canvas_id: int
+    parent: Number = UNTOLD
+    sis_id: Text = UNTOLD
+    name: Text = UNTOLD
+    state: RecordState | UnsetType = UNTOLD
+
+
+class Term(Struct, frozen=True, kw_only=True):
+    canvas_id: int
+    sis_id: Text = UNTOLD
+    name: Text = UNTOLD
+    state: RecordState | UnsetType = UNTOLD
+    start_at: Time = UNTOLD
+    end_at: Time = UNTOLD
+
+
 class Course(Struct, frozen=True, kw_only=True):
     canvas_id: int
     sis_id: Text = UNTOLD
@@ -131,6 +148,8 @@ class Batch:
     states: frozenset[EnrollmentState] = frozenset()
     whole: bool = False
     full: bool = False
+    accounts: tuple[Account, ...] = ()
+    terms: tuple[Term, ...] = ()
     courses: tuple[Course, ...] = ()
     sections: tuple[Section, ...] = ()
     people: tuple[Person, ...] = ()

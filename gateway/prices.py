@@ -23,6 +23,7 @@ class Endpoint(StrEnum):
     MEMBER_PAGE_WITH_MESSAGE = (
         "member page with message"  # each custom field is worked out for each member
     )
+    COURSE_PAGE = "course page"
     REPORT = "report"  # a whole run: start and polls
     REPORT_LOAD = "report load"  # its file: fetched and loaded
     REPORT_LOOKUP = "report lookup"
@@ -65,6 +66,7 @@ PRIORS = {
     Endpoint.ENROLLMENT_PAGE: Expectation(quota=0.8, seconds=0.8),
     Endpoint.MEMBER_PAGE: Expectation(quota=0.3, seconds=0.4),
     Endpoint.MEMBER_PAGE_WITH_MESSAGE: Expectation(quota=1.5, seconds=1.8),
+    Endpoint.COURSE_PAGE: Expectation(quota=0.8, seconds=0.8),
     Endpoint.REPORT: Expectation(quota=3.0, seconds=300.0),
     Endpoint.REPORT_LOAD: Expectation(quota=0.1, seconds=60.0),
     Endpoint.REPORT_LOOKUP: Expectation(quota=0.2, seconds=0.3),
@@ -79,6 +81,7 @@ PRIORS = {
 
 PAGE_SIZES = {
     Endpoint.ENROLLMENT_PAGE: 100,
+    Endpoint.COURSE_PAGE: 100,
     Endpoint.MEMBER_PAGE: 50,
     Endpoint.MEMBER_PAGE_WITH_MESSAGE: 50,
 }

@@ -24,6 +24,8 @@ from gateway.readpath.connections import Connections
 from gateway.reads import Connected, Reads, RosterSource
 from gateway.settings import Settings
 from gateway.shared import Shared
+from gateway.sources.api import ApiSource
+from gateway.sources.courses import CoursesSource
 from gateway.sources.enrollments import EnrollmentsSource
 from gateway.sources.local import LocalSource
 from gateway.sources.lookups import Lookups
@@ -92,7 +94,12 @@ class Sourcing:
         admin = upstream and upstream.credentials.admin()
         found: list[RosterSource] = []
         if upstream is not None:
-            found.append(self._enrollments(institution, upstream, prices))
+            found.append(
+                ApiSource(
+                    enrollments=self._enrollments(institution, upstream, prices),
+                    courses=self._courses(one, institution, upstream, prices),
+                )
+            )
         if upstream is not None or one.lti13:
             found.append(self._nrps(one, institution, prices))
         if upstream is not None and admin is not None:
@@ -126,6 +133,23 @@ class Sourcing:
             clock=self.clock,
         )
 
+    def _courses(
+        self,
+        one: settings.Institution,
+        institution: Institution,
+        upstream: Upstream,
+        prices: PriceBook,
+    ) -> CoursesSource:
+        return CoursesSource(
+            institution_id=institution.id,
+            account=one.account_id,
+            canvas=upstream.canvas,
+            database=self.database,
+            credentials=upstream.credentials,
+            prices=prices,
+            clock=self.clock,
+        )
+
     def _nrps(
         self, one: settings.Institution, institution: Institution, prices: PriceBook
     ) -> NrpsSource:
@@ -150,6 +174,7 @@ class Sourcing:
                 hosts=one.nrps_hosts,
             ),
             prices=prices,
+            cache=self.shared.cache,
             clock=self.clock,
             guard=memberships.Guard(share=one.shrink_guard, least=one.shrink_guard_min),
         )

@@ -41,6 +41,11 @@ class Rights:
     sight: Sight | None = None
     pseudonyms: Pseudonyms | None = None
 
+    @property
+    def sees_accounts(self) -> bool:
+        """Whether there is an account of which more is seen than one's own."""
+        return self.sight is None or bool(self.sight.accounts)
+
     def sees(self, type_name: str, field: str) -> bool:
         """Whether the field is shown of any row at all."""
         name = f"{type_name}.{field}"

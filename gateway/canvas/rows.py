@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from gateway.batch import UNTOLD, Course, Enrollment, Number, Person, Section, Time
+from gateway.batch import UNTOLD, Account, Course, Enrollment, Number, Person, Section, Term, Time
 from gateway.errors import CutShort
 from gateway.identity import Alias, alias
 from models.canvas_ids import to_global
 from models.roles import CANVAS_STATES, CANVAS_TYPES
-from models.roster import CourseState, IdentityKind
+from models.roster import CourseState, IdentityKind, RecordState
 
 Json = Mapping[str, Any]
 
+_RECORD_STATES = {"active": RecordState.ACTIVE, "deleted": RecordState.DELETED}
 _COURSE_STATES = {
     "unpublished": CourseState.UNPUBLISHED,
     "created": CourseState.UNPUBLISHED,
@@ -111,6 +112,27 @@ def _aliases(user: Json, canvas_id: int) -> frozenset[Alias]:
         alias(IdentityKind.EMAIL, user.get("email")),
     }
     return frozenset(one for one in found if one is not None)
+
+
+def account(row: Json, shard: int) -> Account:
+    return Account(
+        canvas_id=_id(row, "id", shard),
+        parent=_reference(row, "parent_account_id", shard),
+        sis_id=row.get("sis_account_id", UNTOLD),
+        name=row.get("name", UNTOLD),
+        state=_RECORD_STATES.get(str(row.get("workflow_state")), UNTOLD),
+    )
+
+
+def term(row: Json, shard: int) -> Term:
+    return Term(
+        canvas_id=_id(row, "id", shard),
+        sis_id=row.get("sis_term_id", UNTOLD),
+        name=row.get("name", UNTOLD),
+        state=_RECORD_STATES.get(str(row.get("workflow_state")), UNTOLD),
+        start_at=_time(row, "start_at"),
+        end_at=_time(row, "end_at"),
+    )
 
 
 def course(row: Json, shard: int) -> Course:

@@ -15,13 +15,14 @@ from gateway.canvas.client import Call, Meter
 from gateway.canvas.credentials import Credentials
 from gateway.canvas.reports import Reports, Run
 from gateway.errors import CutShort, SourceDown, SourceError, SourceRefused, UnusableFile
-from gateway.planner import ROSTERS, Need, Offer, Price, total
+from gateway.planner import ROSTERS, Need, Offer, Price, Subject, total
 from gateway.prices import Endpoint, PriceBook
 from gateway.store.absences import SHOWN_STATES
 from gateway.store.runs import ImportRunning
 from gateway.viewer import Viewer
 from models.roster import FieldGroup, Source
 
+_TOLD = ROSTERS | {Subject.COURSES}
 _GROUPS = frozenset({FieldGroup.STANDING, FieldGroup.NAME, FieldGroup.LOGIN, FieldGroup.CONTACT})
 _LOOKED_UP_FOR = timedelta(minutes=5)
 # A run that takes longer is stuck, or the school's queue is.
@@ -63,8 +64,9 @@ class ReportSource:
         self._clock = clock
         self._newest = _Newest()
 
-    async def offers(self, needs: Sequence[Need], viewer: Viewer, now: datetime) -> list[Offer]:  # noqa: ARG002  a source's shape
-        wanted = frozenset(n for n, need in enumerate(needs) if need.subject in ROSTERS)
+    async def offers(self, needs: Sequence[Need], viewer: Viewer, now: datetime) -> list[Offer]:
+        told = _TOLD if viewer.rights.sees_accounts else ROSTERS
+        wanted = frozenset(n for n, need in enumerate(needs) if need.subject in told)
         if not wanted or self._credentials.admin() is None:
             return []
         load = self._prices.expected(Endpoint.REPORT_LOAD).price(1)
@@ -72,7 +74,7 @@ class ReportSource:
         run = Offer(
             source=self.source,
             needs=wanted,
-            subjects=ROSTERS,
+            subjects=_TOLD,
             groups=_GROUPS,
             states=frozenset(SHOWN_STATES),
             as_of=now,

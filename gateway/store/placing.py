@@ -1,11 +1,11 @@
-"""Courses and sections of a batch into the store: described ones merged, mentioned ones made, moved sections moved."""
+"""Accounts, terms, courses and sections of a batch into the store: described ones merged, mentioned ones made, moved sections moved."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from msgspec import UnsetType
 
-from gateway.batch import Batch, Course, Section
+from gateway.batch import Account, Batch, Course, Section, Term
 from gateway.store import told
 from gateway.store.merging import Merged, Telling
 from gateway.store.shapes import ACCOUNT, COURSE, SECTION, TERM, Shape
@@ -24,6 +24,7 @@ class Places:
 
 async def place(tx: Transaction, batch: Batch, telling: Telling) -> Places:
     placing = _Placing(tx=tx, batch=batch, telling=telling, merged=Merged())
+    await placing.above()
     courses = await placing.courses()
     return Places(courses=courses, sections=await placing.sections(courses), merged=placing.merged)
 
@@ -34,6 +35,24 @@ class _Placing:
     batch: Batch
     telling: Telling
     merged: Merged
+
+    async def above(self) -> None:
+        """The accounts and terms that are described; their parents first, by their ids alone."""
+        parents = await self._mentioned(ACCOUNT, _numbers(a.parent for a in self.batch.accounts))
+
+        def of_account(account: Account) -> Columns:
+            known = told.columns(account)
+            if "parent" in known:
+                known["parent_id"] = parents.get(known.pop("parent"))
+            return known
+
+        def of_term(term: Term) -> Columns:
+            return told.columns(term)
+
+        self._count(
+            await merged_in(self.tx, ACCOUNT, self.batch.accounts, of_account, self.telling)
+        )
+        self._count(await merged_in(self.tx, TERM, self.batch.terms, of_term, self.telling))
 
     async def courses(self) -> Mapping[int, int]:
         """Our ids by Canvas id; what is only mentioned is made by its id alone."""

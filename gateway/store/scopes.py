@@ -59,6 +59,15 @@ async def courses_of_sections(
     return {int(row["id"]): int(row["canvas_id"]) for row in rows}
 
 
+async def courses(database: Database, institution_id: int) -> int:
+    """How many the store has."""
+    rows = await database.rows(
+        "select count(*) as n from course where institution_id = $1 and removed_at is null",
+        institution_id,
+    )
+    return int(rows[0]["n"])
+
+
 async def expected_rows(
     database: Database,
     institution_id: int,

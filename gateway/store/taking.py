@@ -32,7 +32,11 @@ _SCOPE_COLUMNS = {
     ScopeKind.SECTION: "section_id",
     ScopeKind.PERSON: "person_id",
 }
-_SUBJECTS = {Subject.ENROLLMENTS: "enrollment", Subject.MEMBERS: "membership"}
+_SUBJECTS = {
+    Subject.ENROLLMENTS: "enrollment",
+    Subject.MEMBERS: "membership",
+    Subject.COURSES: "course",
+}
 
 
 async def take(
@@ -234,7 +238,7 @@ class _Taking:
             began_at=batch.began_at,
             ended_at=batch.ended_at,
             whole=whole,
-            rows=len(batch.enrollments) or len(batch.memberships),
+            rows=len(batch.enrollments) or len(batch.memberships) or len(batch.courses),
             requests=batch.requests,
             quota=batch.quota,
         )

@@ -20,7 +20,7 @@ Columns = dict[str, Any]
 _IDS = frozenset(
     {"id", "canvas_id", "course_id", "section_id", "person_id", "role_id", "associated_person_id"}
     | {"total_activity_seconds", "sis_import_id", "row_hash", "account_id", "term_id"}
-    | {"origin_course_id"}
+    | {"origin_course_id", "parent_id"}
 )
 
 

@@ -1,0 +1,197 @@
+"""The courses of an account from Canvas's lists, with the accounts below it and the terms, by the admin's token."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from gateway.batch import Account, Batch, Course, Taken, Term
+from gateway.canvas import rows
+from gateway.canvas.client import Call, Canvas, Meter, Params
+from gateway.canvas.credentials import Credentials
+from gateway.errors import SourceRefused
+from gateway.merge import Reading
+from gateway.planner import Need, Offer, Price, Scope, ScopeKind, Subject
+from gateway.prices import Endpoint, PriceBook, pages
+from gateway.store import institutions, scopes, taking
+from gateway.uow import Database
+from gateway.viewer import Viewer
+from models.canvas_ids import to_global, to_rest
+from models.roster import EnrollmentState, FieldGroup, Source
+
+WHOLE = Scope(kind=ScopeKind.INSTITUTION, id=0)
+_EVERY_STATE = frozenset(EnrollmentState)  # a course's list knows nothing of them
+_AT_ONCE = 2_000  # rows of one transaction: the feed is locked meanwhile
+
+
+@dataclass(kw_only=True)
+class _Found:
+    """What the lists of one account tell."""
+
+    root: bool
+    accounts: list[Account] = field(default_factory=list)
+    terms: dict[int, Term] = field(default_factory=dict)
+    courses: list[Course] = field(default_factory=list)
+
+
+class CoursesSource:
+    """Of one institution. `account`: what its reports and lists are asked for, as it is configured."""
+
+    source = Source.ENROLLMENTS_API
+
+    def __init__(
+        self,
+        *,
+        institution_id: int,
+        account: str,
+        canvas: Canvas,
+        database: Database,
+        credentials: Credentials,
+        prices: PriceBook,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._institution_id = institution_id
+        self._account = account
+        self._canvas = canvas
+        self._database = database
+        self._credentials = credentials
+        self._prices = prices
+        self._clock = clock
+
+    async def offers(self, needs: Sequence[Need], viewer: Viewer, now: datetime) -> list[Offer]:
+        """Only for those who see some account: nobody else's question is worth a list of everything."""
+        asked = [
+            (place, need)
+            for place, need in enumerate(needs)
+            if need.subject is Subject.COURSES
+            and need.scope.kind in (ScopeKind.INSTITUTION, ScopeKind.ACCOUNT)
+        ]
+        if not asked or self._credentials.admin() is None or not viewer.rights.sees_accounts:
+            return []
+        known = await scopes.courses(self._database, self._institution_id)
+        price = self._price(known or None)
+        return [
+            Offer(
+                source=self.source,
+                needs=frozenset({place}),
+                subjects=frozenset({Subject.COURSES}),
+                groups=frozenset(FieldGroup),
+                states=_EVERY_STATE,
+                as_of=now,
+                price=price,
+            )
+            for place, _ in asked
+        ]
+
+    def _price(self, courses: int | None) -> Price:
+        """The pages of courses, and two calls for the accounts."""
+        listed = self._prices.expected(Endpoint.COURSE_PAGE).price(
+            pages(Endpoint.COURSE_PAGE, courses)
+        )
+        looked_up = self._prices.expected(Endpoint.LOOKUP).price(2)
+        return Price(
+            requests=listed.requests + looked_up.requests,
+            quota=listed.quota + looked_up.quota,
+            latency=listed.latency + looked_up.latency,
+        )
+
+    async def fill(
+        self,
+        offer: Offer,
+        needs: Sequence[Need],
+        viewer: Viewer,  # noqa: ARG002  a source's shape
+        meter: Meter,
+        *,
+        background: bool = False,
+    ) -> Sequence[Taken]:
+        admin = self._credentials.admin()
+        institution = await institutions.by_id(self._database, self._institution_id)
+        if admin is None or institution is None:
+            raise SourceRefused("there is no token to ask Canvas for its courses with")
+        call = Call(credential=admin, meter=meter, background=background)
+        taken = []
+        for place in sorted(offer.needs):
+            scope = needs[place].scope
+            path = f"/accounts/{await self._spelled(scope, institution.shard)}"
+            taken.append(await self._listed(call, scope, path, institution.shard))
+        return taken
+
+    async def _spelled(self, scope: Scope, shard: int) -> str:
+        if scope == WHOLE:
+            return self._account
+        named = await scopes.canvas_ids(self._database, self._institution_id, [scope])
+        if scope not in named:
+            raise SourceRefused("what Canvas calls this account is not known")
+        return to_rest(named[scope], shard)
+
+    async def _listed(self, call: Call, scope: Scope, path: str, shard: int) -> Taken:
+        began = self._clock()
+        spent = (call.meter.requests, call.meter.quota)
+        found = await self._found(call, path, shard)
+        if scope == WHOLE and not found.root:
+            scope = Scope(kind=ScopeKind.ACCOUNT, id=await self._known(found, began))
+        ended = self._clock()
+        requests, quota = call.meter.requests - spent[0], call.meter.quota - spent[1]
+        self._prices.teach(
+            Endpoint.COURSE_PAGE,
+            quota=quota,
+            seconds=(ended - began) / timedelta(seconds=1),
+            calls=requests,
+        )
+        parts = [found.courses[n : n + _AT_ONCE] for n in range(0, len(found.courses), _AT_ONCE)]
+        *first, last = parts or [[]]
+        for some in first:
+            await self._take(self._batch(found, some, began, ended))
+        whole = replace(
+            self._batch(found, last, began, ended),
+            scope=scope,
+            subject=Subject.COURSES,
+            whole=True,
+            full=True,
+            requests=requests,
+            quota=quota,
+        )
+        return await self._take(whole)
+
+    async def _found(self, call: Call, path: str, shard: int) -> _Found:
+        own = await self._canvas.get(call, path)
+        found = _Found(root=own.get("root_account_id") is None)
+        found.accounts.append(rows.account(own, shard))
+        below: Params = [("recursive", "true")]
+        async for page in self._canvas.pages(call, f"{path}/sub_accounts", below):
+            found.accounts += [rows.account(one, shard) for one in page]
+        with_terms: Params = [("include[]", "term")]
+        async for page in self._canvas.pages(call, f"{path}/courses", with_terms):
+            found.courses += [rows.course(one, shard) for one in page]
+            terms = [one["term"] for one in page if isinstance(one.get("term"), dict)]
+            found.terms |= {
+                to_global(str(one["id"]), shard): rows.term(one, shard) for one in terms
+            }
+        return found
+
+    async def _known(self, found: _Found, began: datetime) -> int:
+        """Our id of the account that was listed, which is written down first."""
+        await self._take(self._batch(found, (), began, began))
+        row = await scopes.row_of(
+            self._database, self._institution_id, "account", found.accounts[0].canvas_id
+        )
+        if row is None:
+            raise SourceRefused("the account that was listed is not there any more")
+        return row
+
+    def _batch(
+        self, found: _Found, courses: Iterable[Course], began: datetime, ended: datetime
+    ) -> Batch:
+        return Batch(
+            institution_id=self._institution_id,
+            source=self.source,
+            reading=Reading.ENROLLMENTS_API,
+            authority="admin",
+            began_at=began,
+            ended_at=ended,
+            accounts=tuple(found.accounts),
+            terms=tuple(found.terms.values()),
+            courses=tuple(courses),
+        )
+
+    async def _take(self, batch: Batch) -> Taken:
+        return await taking.take(self._database, batch, now=self._clock())
