@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from gateway import graphiql, health, welcome
 from gateway.access import Accesses
 from gateway.auth import Authenticator, launched_sessions, people, service_tokens
+from gateway.background import Background
 from gateway.console import routes as console_pages
 from gateway.console.visitors import Answer, Ask, Console
 from gateway.desk import Desk
@@ -44,6 +45,7 @@ from gateway.sourcing import Sourcing
 from gateway.store import institutions, schema
 from gateway.store.access_log import access_log
 from gateway.store.prices import kept_prices
+from gateway.syncs import Syncs
 from gateway.uow import Database
 from gateway.upstreams import upstreams
 from gateway.viewer import Viewer
@@ -110,6 +112,7 @@ class Parts(NamedTuple):
     writes: Writes
     roster_changes: RosterChanges
     webhooks: Webhooks
+    syncs: Syncs
 
 
 MakeGraph = Callable[[Parts], Graph]
@@ -133,6 +136,7 @@ def roster_graph(parts: Parts) -> Graph:
         writes=parts.writes,
         roster_changes=parts.roster_changes,
         webhooks=parts.webhooks,
+        syncs=parts.syncs,
     )
 
 
@@ -153,8 +157,12 @@ def create_app(
     stop: asyncio.Event | None = None,
     demo_token: str | None = None,
     limits: Limits | None = None,
+    jobs: bool = False,
 ) -> Starlette:
-    """The gateway as an ASGI application. `stop` ends its streams; `demo_token` is filled in in GraphiQL."""
+    """The gateway as an ASGI application. `stop` ends its streams; `demo_token` is filled in in GraphiQL.
+
+    `jobs`: whether it does background work too.
+    """
     server = settings.server
     metrics = Metrics()
     page = graphiql.Page(demo_token=demo_token) if server.graphiql else None
@@ -207,6 +215,17 @@ def create_app(
                 clock=now,
             )
             reads = await stack.enter_async_context(sourcing.open())
+            background = Background(
+                configured=settings,
+                database=database,
+                http=client,
+                upstreams=connected,
+                reads=reads,
+                publish_keys=launches.own_keys.jwks,
+                clock=now,
+            )
+            if jobs:
+                await stack.enter_async_context(background.running())
             accesses = Accesses(access_log(database), now, await _retention(settings, database))
             await stack.enter_async_context(accesses.running())
             changes = await writes(database, connected, now)
@@ -232,6 +251,7 @@ def create_app(
                 writes=await stack.enter_async_context(changes.running()),
                 roster_changes=RosterChanges(offices, database, now),
                 webhooks=Webhooks(database, seal, now, plain=server.allows_private_networks),
+                syncs=Syncs(database, now, background.asks),
             )
             deliveries = Deliveries(
                 database=database,

@@ -47,6 +47,8 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--config", metavar="FILE", help="the configuration; else ROSTER_CONFIG")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_serve(_command(commands, "serve", "run the gateway", "serve"))
+    _command(commands, "worker", "do background work alone, for more machines", "worker")
+    _add_sync(_command(commands, "sync", "read from Canvas now, and wait for it", "sync"))
     _add_import(_command(commands, "import", "load a report that an admin sent", "import_file"))
     _add_token(commands.add_parser("token", help="make, list and revoke service tokens"))
     _add_deployment(
@@ -94,6 +96,19 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     serve.add_argument("--port", type=int, default=8000, help="port to listen on (8000)")
     serve.add_argument("--workers", type=_positive, default=1, help="processes (1; SQLite has one)")
+    serve.add_argument("--no-jobs", action="store_true", help="leave background work to others")
+
+
+def _add_sync(sync: argparse.ArgumentParser) -> None:
+    scope = sync.add_mutually_exclusive_group()
+    scope.add_argument("--course", metavar="ID", help="one course, by its id in Canvas")
+    scope.add_argument("--account", metavar="ID", help="one account, by its id in Canvas")
+    sync.add_argument(
+        "--source",
+        choices=["REPORT", "ENROLLMENTS_API", "NRPS"],
+        help="by which source; else the best that is possible",
+    )
+    _add_institution(sync)
 
 
 def _add_import(imported: argparse.ArgumentParser) -> None:

@@ -40,7 +40,22 @@ def serve(options: Namespace) -> None:
         host=options.host,
         port=options.port,
         workers=options.workers,
+        jobs=not options.no_jobs,
     )
+
+
+def worker(options: Namespace) -> None:
+    from gateway import server  # noqa: PLC0415  as above
+    from gateway.app import roster_graph  # noqa: PLC0415  as above
+
+    server.work(_settings(options), make_graph=roster_graph)
+
+
+def sync(options: Namespace) -> None:
+    from gateway import sync_command  # noqa: PLC0415  as above
+
+    configured = _settings(options)
+    sync_command.run(configured, _chosen(configured, options.institution), options)
 
 
 def import_file(options: Namespace) -> None:

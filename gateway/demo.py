@@ -97,6 +97,7 @@ def run(options: Namespace) -> None:
             port=options.port,
             demo_token=token,
             log_level=logging.WARNING,
+            jobs=True,
             ready=lambda port: _greet(port, file, token, twin),
         )
 

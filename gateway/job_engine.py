@@ -8,6 +8,7 @@ up by living ones, which it does by itself for one process only.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,6 +33,7 @@ _QUEUE_LOOK_SECONDS = 0.5
 _AT_ONCE = 4
 # No school takes all the places, however much it asks for.
 _AT_ONCE_OF_ONE_SCHOOL = 2
+_THREADS = 32
 _SILENT_FOR = timedelta(seconds=5)
 _KEPT_FOR = timedelta(days=30)
 _TIDIED_AT_ONCE = 1_000
@@ -88,6 +90,7 @@ async def launched(
             "dbos_system_schema": "roster_jobs",
             "log_level": "ERROR",
             "sys_db_pool_size": 5,
+            "max_executor_threads": _THREADS,
             "scheduler_polling_interval_sec": 5.0,
         }
     )
@@ -112,6 +115,8 @@ async def launched(
         if tasks:
             await asyncio.wait(tasks)
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+        # It has made its threads the loop's, and ends them.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
 
 def _listen_to(engine: logging.Logger) -> None:

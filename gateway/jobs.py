@@ -26,7 +26,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from gateway.errors import RosterError
@@ -44,6 +44,7 @@ __all__ = [
     "cancel",
     "enqueue",
     "running_jobs",
+    "somebody_runs_them",
 ]
 
 _log = logging.getLogger(__name__)
@@ -87,6 +88,17 @@ async def running_jobs(
         for work, seconds in chores:
             stack.push_async_callback(_ended, asyncio.create_task(_again(work, seconds)))
         yield
+
+
+async def somebody_runs_them(database: Database) -> bool:
+    """Whether a process runs the jobs of this database now."""
+    if database.dialect is Dialect.POSTGRES:
+        return bool(await queued_jobs.living(database, silent_for=timedelta(seconds=5)))
+    try:
+        with _only_one(_beside(database, "jobs.lock")):
+            return False
+    except JobsRunElsewhere:
+        return True
 
 
 def _runner(database: Database) -> str:

@@ -21,7 +21,7 @@ from gateway.app import MakeGraph, create_app, prepare
 from gateway.errors import RosterError, UsageError
 from gateway.settings import Settings
 from gateway.uow import Database
-from resolvers.requests import BODY_LIMIT
+from resolvers.bodies import BODY_LIMIT
 
 _log = logging.getLogger(__name__)
 _GRACE_SECONDS = 10  # longer than an operation has to answer once its reads' time is over
@@ -29,7 +29,7 @@ _DEATHS_TAKEN = 20  # over a server's life: each is a bug, and so is a server th
 _SPAWN = multiprocessing.get_context("spawn")  # a forked event loop does not work
 
 
-def serve(
+def serve(  # noqa: PLR0913  each has a name, and most a default
     settings: Settings,
     *,
     make_graph: MakeGraph,
@@ -39,14 +39,18 @@ def serve(
     demo_token: str | None = None,
     log_level: int = logging.INFO,
     ready: Callable[[int], None] | None = None,
+    jobs: bool = False,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. `ready` is called once with the port; `port` 0 takes a free one."""
+    """Serve until SIGTERM or SIGINT. `ready` is called once with the port; `port` 0 takes a free one.
+
+    `jobs`: whether background work is done too, by one of the processes.
+    """
     if workers > 1 and settings.server.is_sqlite:
         raise UsageError(
             "SQLite takes one server process: leave --workers out, or use a postgres:// database_url"
         )
     asyncio.run(_prepare(settings))
-    one = Process(settings, make_graph, _listen(host, port), demo_token, log_level)
+    one = Process(settings, make_graph, _listen(host, port), demo_token, log_level, jobs)
     with one.listener:
         if workers == 1:
             one.run(ready)
@@ -54,6 +58,27 @@ def serve(
             if ready:
                 ready(one.listener.getsockname()[1])
             _Workers(one, workers).run()
+
+
+def work(settings: Settings, *, make_graph: MakeGraph, log_level: int = logging.INFO) -> None:
+    """Do background work alone, until SIGTERM or SIGINT."""
+    if settings.server.is_sqlite:
+        raise UsageError(
+            "with SQLite there is one server process, and `roster serve` does its background work; a worker beside it needs"
+            " a postgres:// database_url"
+        )
+    logs.configure(log_level)
+    asyncio.run(_work(settings, make_graph))
+
+
+async def _work(settings: Settings, make_graph: MakeGraph) -> None:
+    stop = asyncio.Event()
+    for sig in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sig, stop.set)
+    app = create_app(settings, make_graph=make_graph, stop=stop, jobs=True)
+    async with app.router.lifespan_context(app):
+        _log.info("working")
+        await stop.wait()
 
 
 async def _prepare(settings: Settings) -> None:
@@ -110,6 +135,7 @@ class Process(NamedTuple):
     listener: socket.socket
     demo_token: str | None
     log_level: int
+    jobs: bool = False
 
     def run(self, ready: Callable[[int], None] | None = None) -> None:
         logs.configure(self.log_level)
@@ -117,7 +143,11 @@ class Process(NamedTuple):
         longest = math.ceil(self.settings.server.query_timeout.total_seconds())
         config = uvicorn.Config(
             create_app(
-                self.settings, make_graph=self.make_graph, stop=stop, demo_token=self.demo_token
+                self.settings,
+                make_graph=self.make_graph,
+                stop=stop,
+                demo_token=self.demo_token,
+                jobs=self.jobs,
             ),
             log_config=None,
             access_log=False,  # RequestRecord writes a better line
@@ -136,6 +166,7 @@ class _Workers:
         self._process = process
         self._count = count
         self._running: list[BaseProcess] = []
+        self._worker_with_jobs: BaseProcess | None = None
         self._stopping = False
         self._deaths = 0
 
@@ -145,15 +176,20 @@ class _Workers:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared  # noqa: TID251  its only switch
             for sig in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(sig, self._stop)
-            self._running = [self._start() for _ in range(self._count)]
+            self._start_missing()
             while self._running:
                 wait([one.sentinel for one in self._running])
                 self._look_after()
 
-    def _start(self) -> BaseProcess:
-        worker = _SPAWN.Process(target=self._process.run)
-        worker.start()
-        return worker
+    def _start_missing(self) -> None:
+        """One of them does the background work."""
+        while len(self._running) < self._count:
+            jobs = self._process.jobs and self._worker_with_jobs not in self._running
+            worker = _SPAWN.Process(target=self._process._replace(jobs=jobs).run)
+            worker.start()
+            self._running.append(worker)
+            if jobs:
+                self._worker_with_jobs = worker
 
     def _look_after(self) -> None:
         died = [one for one in self._running if not one.is_alive()]
@@ -167,7 +203,7 @@ class _Workers:
         if self._deaths > _DEATHS_TAKEN:
             self._end()
             raise RosterError(f"{self._deaths} workers died; the log says why")
-        self._running += [self._start() for _ in died]
+        self._start_missing()
 
     def _stop(self, _sig: int, _frame: FrameType | None) -> None:
         self._stopping = True

@@ -20,6 +20,7 @@ from gateway.readpath.provenance import Wanted
 from gateway.readpath.registry import Reader
 from gateway.reads import Reads
 from gateway.sight import Limit
+from gateway.syncs import Syncs
 from gateway.viewer import PERSONAL, Scope, Viewer
 from gateway.webhooks.registering import Webhooks
 from gateway.writes.roster_changes import RosterChanges
@@ -60,6 +61,7 @@ class Context:
     writes: Writes | None = None
     roster_changes: RosterChanges | None = None
     webhooks: Webhooks | None = None
+    syncs: Syncs | None = None
     reader: Reader = field(init=False)
     _loaders: dict[Hashable, DataLoader[Any, Any]] = field(init=False)
     _shown: set[Hashable] = field(init=False)

@@ -25,7 +25,8 @@ from strawberry.types.unset import UNSET
 
 from gateway.errors import PublicError, Unauthenticated
 from gateway.viewer import Viewer
-from resolvers import masking, requests, responses
+from resolvers import masking, requests, responses, uploads
+from resolvers.bodies import BadRequest
 from resolvers.documents import Refused
 from resolvers.operations import Operations
 
@@ -107,7 +108,7 @@ class Endpoint(GraphQL[Connection, None]):
             return self._page(request)
         try:
             return await self._answer(request, accept)
-        except requests.BadRequest as bad:
+        except BadRequest as bad:
             errors = masking.public([bad.error])
             return responses.failure(accept, bad.status, errors, headers=bad.headers)
         except Unauthenticated as error:
@@ -116,6 +117,8 @@ class Endpoint(GraphQL[Connection, None]):
             return responses.failure(accept, 403, _errors_of(error))
         except Exception as error:  # noqa: BLE001  whatever broke, the caller is owed JSON with the request's id
             return responses.failure(accept, 500, _errors_of(error))
+        finally:
+            await uploads.close(request)
 
     async def _answer(self, request: Request, accept: str) -> Response:
         viewer = await self._authenticate(request.headers)
@@ -220,7 +223,7 @@ class _Streams:
         message = {"query": query, "variables": variable_values, "operationName": operation_name}
         try:
             asked = requests.checked(message)
-        except requests.BadRequest as bad:
+        except BadRequest as bad:
             return _only(PreExecutionError(data=None, errors=masking.public([bad.error])))
         return self._endpoint.stream(asked.query, asked.name, asked.variables, context_value)
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import strawberry
 
 from gateway.desk import Settled
-from resolvers import changing, desk, mutation_errors, nodes, roster_changes, webhooks
+from resolvers import changing, desk, mutation_errors, nodes, roster_changes, syncs, webhooks
 from resolvers.context import Info
 from resolvers.mutation_errors import MutationError
 from resolvers.provenance import described
@@ -102,4 +102,21 @@ class Mutation:
     cancel_roster_change: roster_changes.RosterChangePayload = strawberry.mutation(
         resolver=roster_changes.cancel,
         description="Stop, and leave what Canvas was not told of. What was done stays: undoRosterChange takes it back.",
+    )
+    start_sync: syncs.SyncRunPayload = strawberry.mutation(
+        resolver=syncs.start,
+        description="Read from Canvas now. A sync of the same scope by the same source that is not over yet is shared."
+        " Needs the scope `roster:write` or `admin`, as do the other mutations of syncs.",
+    )
+    cancel_sync: syncs.SyncRunPayload = strawberry.mutation(
+        resolver=syncs.cancel,
+        description="Stop a sync. What it has written stays, for each part of it was true.",
+    )
+    confirm_held: syncs.SyncRunPayload = strawberry.mutation(
+        resolver=syncs.confirm,
+        description="Let the removals that a run holds through. Whom a newer read has shown since stays.",
+    )
+    import_report: syncs.SyncRunPayload = strawberry.mutation(
+        resolver=syncs.import_report,
+        description="Load a provisioning report or a SIS export that an admin sent, by a multipart request. `syncProgress` follows it.",
     )

@@ -1,37 +1,17 @@
 """A GraphQL request as it comes over HTTP: read from a query string or a JSON body, refused where the standard says so."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-from graphql import GraphQLError
 from starlette.requests import Request
 
+from resolvers import uploads
+from resolvers.bodies import BODY_LIMIT, BadRequest, json_of, too_large
 from resolvers.documents import Kind, Operation
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 EVENT_STREAM = "text/event-stream"
-
-BODY_LIMIT = 1_000_000
-
-
-class BadRequest(Exception):
-    """A request that is answered with `status` before any document is read."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        status: int = 400,
-        code: str = "BAD_REQUEST",
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.headers = headers or {}
-        self.error = GraphQLError(message, extensions={"code": code})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +34,13 @@ async def read(request: Request) -> GraphQLRequest:
         )
     # A form or text/plain may be posted by any page without asking; JSON may not.
     media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    if media_type.strip().lower() == uploads.MULTIPART:
+        return checked(await uploads.read(request))
     if media_type.strip().lower() != JSON or not _is_utf8(parameters):
         raise BadRequest(
             f"Send the request as {JSON}, in UTF-8.", status=415, code="UNSUPPORTED_MEDIA_TYPE"
         )
-    return checked(_json(await _body(request), "The body"))
+    return checked(json_of(await _body(request), "The body"))
 
 
 def checked(body: object) -> GraphQLRequest:
@@ -112,17 +94,14 @@ def _is_utf8(parameters: str) -> bool:
 
 async def _body(request: Request) -> bytes:
     """The body, as far as it is not too large; no more than that is ever held."""
-    too_large = BadRequest(
-        f"The body is larger than {BODY_LIMIT} bytes.", status=413, code="CONTENT_TOO_LARGE"
-    )
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > BODY_LIMIT:
-        raise too_large
+        raise too_large(BODY_LIMIT)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > BODY_LIMIT:
-            raise too_large
+            raise too_large(BODY_LIMIT)
     return bytes(body)
 
 
@@ -131,12 +110,5 @@ def _from_query_string(request: Request) -> dict[str, Any]:
     for name in ("variables", "extensions"):
         text = parameters.pop(name, "")
         if text:
-            parameters[name] = _json(text, f"`{name}`")
+            parameters[name] = json_of(text, f"`{name}`")
     return parameters
-
-
-def _json(text: bytes | str, what: str) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(f"{what} is not JSON in UTF-8.") from error

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import NewType
 
 import strawberry
 from graphql import GraphQLError
@@ -57,6 +58,14 @@ def duration(value: object) -> timedelta:
     )
 
 
+Upload = NewType("Upload", object)
+"""A file that came with the request (`resolvers.uploads`), as Starlette hands it on."""
+
+
+def _no_text(value: object) -> object:
+    raise GraphQLError(f"A file is sent, and is not answered with: {value!r}.")
+
+
 SCALARS: dict[object, ScalarDefinition] = {
     datetime: strawberry.scalar(
         name="DateTime",
@@ -71,5 +80,12 @@ SCALARS: dict[object, ScalarDefinition] = {
         specified_by_url="https://www.iso.org/iso-8601-date-and-time-format.html",
         serialize=duration_text,
         parse_value=duration,
+    ),
+    Upload: strawberry.scalar(
+        name="Upload",
+        description="A file, sent beside the document: null in its variables, and a part of a multipart request.",
+        specified_by_url="https://github.com/jaydenseric/graphql-multipart-request-spec",
+        serialize=_no_text,
+        parse_value=lambda value: value,
     ),
 }

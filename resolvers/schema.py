@@ -13,6 +13,7 @@ from gateway.desk import Desk
 from gateway.feed import Feed
 from gateway.readpath.connections import Connections
 from gateway.reads import Reads
+from gateway.syncs import Syncs
 from gateway.viewer import Viewer
 from gateway.webhooks.registering import Webhooks
 from gateway.writes.roster_changes import RosterChanges
@@ -82,12 +83,13 @@ def make_graph(  # noqa: PLR0913  all that a graph is made of
     writes: Writes | None = None,
     roster_changes: RosterChanges | None = None,
     webhooks: Webhooks | None = None,
+    syncs: Syncs | None = None,
 ) -> Graph:
     """The graph over a store, which `reads` keeps fresh; `desk`: where identities are settled.
 
     `default_max_age` tells each institution's by its slug; `longest`: how long an operation's reads may take; `connect`: where a
     person connects their Canvas account; `accesses`: where it is noted who was shown whose data; `writes`: what tells
-    Canvas of changes; `webhooks`: where clients are sent changes.
+    Canvas of changes; `webhooks`: where clients are sent changes; `syncs`: where syncs are asked for.
     """
     feed = Feed(connections)
 
@@ -107,6 +109,7 @@ def make_graph(  # noqa: PLR0913  all that a graph is made of
             writes=writes,
             roster_changes=roster_changes,
             webhooks=webhooks,
+            syncs=syncs,
             explains=headers.get("roster-explain") == "1",
         )
 

@@ -85,6 +85,10 @@ class Reports:
         fields = [(f"parameters[{name}]", "true") for name in (*FILES, "skip_message")]
         return replace(_run(await self.canvas.write(call, "POST", self._path, fields)), ours=True)
 
+    async def find(self, call: Call, run_id: str) -> Run:
+        """A run as it is now: the address of its file does not hold for long."""
+        return _run(await self.canvas.get(call, f"{self._path}/{run_id}"))
+
     async def ended(self, call: Call, run: Run, *, within: timedelta) -> Run:
         """The run when it is over. SourceDown when it failed, or takes too long."""
         wait, waited = _FIRST_WAIT, timedelta(0)
@@ -94,8 +98,7 @@ class Reports:
                 raise SourceDown(f"report {run.id} is still {run.status} after {within}")
             await self.sleep(wait.total_seconds())
             waited, wait = waited + wait, min(wait * 2, _LONGEST_WAIT)
-            answer = await self.canvas.get(call, f"{self._path}/{run.id}")
-            run = replace(_run(answer), ours=run.ours)
+            run = replace(await self.find(call, run.id), ours=run.ours)
         if not run.usable:
             raise SourceDown(f"report {run.id} ended as {run.status}, without a file")
         return run

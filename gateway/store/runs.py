@@ -65,10 +65,13 @@ async def begin(
     read_began_at: datetime,
     now: datetime,
 ) -> int:
-    """The new run's id. Runs that a crash left open are closed: this one takes up where they stopped."""
+    """The new run's id. Runs that a crash left open are closed: this one takes up where they stopped.
+
+    Not so those that a durable job carries, which takes them up itself; they have no fingerprint.
+    """
     await tx.run(
         "update sync_run set state = $2, ended_at = $3, message = $4 where institution_id = $1 and state = $5"
-        " and source = $6",
+        " and source = $6 and fingerprint is not null",
         institution_id,
         SyncRunState.FAILED.value,
         now,
@@ -93,6 +96,15 @@ async def begin(
     return int(rows[0]["id"])
 
 
+async def read_began(tx: Transaction, institution_id: int, run_id: int, at: datetime) -> None:
+    await tx.run(
+        "update sync_run set read_began_at = $3 where institution_id = $1 and id = $2",
+        institution_id,
+        run_id,
+        at,
+    )
+
+
 async def close(
     tx: Transaction,
     institution_id: int,
@@ -103,18 +115,40 @@ async def close(
     message: str | None,
     now: datetime,
 ) -> None:
-    """The closing marker: before it a run is not over, whatever it has written."""
+    """The closing marker: before it a run is not over, whatever it has written. One that is closed stays as it is."""
     counts = list(vars(tally).items())
     sets = ", ".join(f"{name} = ${number}" for number, (name, _) in enumerate(counts, 6))
     await tx.run(
         f"update sync_run set state = $3, ended_at = $4, message = $5, progress = 1, {sets}"
-        " where institution_id = $1 and id = $2",
+        " where institution_id = $1 and id = $2 and ended_at is null",
         institution_id,
         run_id,
         state.value,
         now,
         message,
         *(value for _, value in counts),
+    )
+
+
+async def end(
+    tx: Transaction,
+    institution_id: int,
+    run_id: int,
+    *,
+    state: SyncRunState,
+    message: str | None,
+    now: datetime,
+) -> None:
+    """The same for a run that counted as it went; `held` rows make a success one that waits for a person."""
+    held = f"case when held > 0 and $3 = '{SyncRunState.SUCCEEDED}' then '{SyncRunState.HELD}' else $3 end"
+    await tx.run(
+        f"update sync_run set state = {held}, ended_at = $4, message = coalesce($5, message), progress = 1"
+        " where institution_id = $1 and id = $2 and ended_at is null",
+        institution_id,
+        run_id,
+        state.value,
+        now,
+        message,
     )
 
 

@@ -61,7 +61,7 @@ async def _check_records(job: Job, file: ReportFile) -> Checked:
     """Accounts, terms, courses, sections: a row is a record. Cross-listings are kept whole, for the sections to join."""
     checked, once, stored = Checked(), Once(), await _stored_records(job, file)
     xlist = None if file.which is not RosterFile.SECTIONS else _cross_listings(job)
-    for rows in rows_in(job, file):
+    async for rows in rows_in(job, file):
         good = rows.good if xlist is None else _moved(rows.good, xlist, job)
         checked.rows += good.height + rows.bad.height
         keys = _record_keys(good)
@@ -129,7 +129,7 @@ async def _check_users(job: Job, file: ReportFile) -> Checked:
     buckets = 1 + file.size // BUCKET_BYTES
     who: list[Hashes] = []
     hashes: list[Hashes] = []
-    for rows in rows_in(job, file):
+    async for rows in rows_in(job, file):
         checked.rows += rows.good.height + rows.bad.height
         whose = _whose(rows.good, known_people)
         who.append(whose)

@@ -17,7 +17,7 @@ async def check_enrollments(job: Job, file: ReportFile, custom_types: Mapping[in
     lookup = (
         await Lookup.of(job.database, job.institution.id) if "canvas_id" in file.carries else None
     )
-    for rows in rows_in(job, file, custom_types):
+    async for rows in rows_in(job, file, custom_types):
         checked.rows += rows.good.height + rows.bad.height
         checked.courses = np.union1d(checked.courses, _courses(job, rows.good))
         told = rows.good.with_columns(row_hash=pl.Series(hashes_of(job, rows.good)))

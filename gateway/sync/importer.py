@@ -43,6 +43,7 @@ async def import_report(  # noqa: PLR0913  each has a name, and most a default
     as_of: datetime | None = None,
     source: Source = Source.UPLOAD,
     account_id: int | None = None,
+    run_id: int | None = None,
     guard: Guard = Guard(),  # noqa: B008  frozen
     limits: Limits = Limits(),  # noqa: B008  frozen
     progress: Callable[[Progress], None] = _silent,
@@ -51,7 +52,8 @@ async def import_report(  # noqa: PLR0913  each has a name, and most a default
 
     `as_of`: when Canvas read the rows; without it the newest plausible date inside a zip, else the file's own, and never
     later than now. `source`: UPLOAD for a file sent by hand, REPORT or SIS_EXPORT for one that Canvas was asked for.
-    `account_id`: our id of the account that the report was asked for, if not of the whole institution.
+    `account_id`: our id of the account that the report was asked for, if not of the whole institution. `run_id`: a sync run
+    that a durable job carries, and begins again where it was cut off; without it the import has one of its own.
     `progress` is called often, from the event loop, and must be quick.
 
     Raises UnusableFile when the file cannot be used, and ImportRunning when another import of this institution is on its
@@ -71,6 +73,8 @@ async def import_report(  # noqa: PLR0913  each has a name, and most a default
         clock=clock,
         progress=progress,
         stage=Stage(Path()),
+        run_id=run_id or 0,
+        durable=run_id is not None,
     )
     if as_of is not None:
         job.report = replace(report, written_at_from="as given")
@@ -105,23 +109,30 @@ async def _leave_out_what_is_old(job: Job) -> None:
 
 async def _run(job: Job, fingerprint: str) -> Summary:
     job.first_loads = await closing.never_filled(job)
-    job.run_id = await job.database.transact(
-        lambda tx: runs.begin(
-            tx,
-            job.institution.id,
-            source=job.source,
-            scope=job.scope,
-            label=job.report.name,
-            fingerprint=fingerprint,
-            read_began_at=job.as_of,
-            now=job.clock(),
+    if job.durable:
+        await job.database.transact(
+            lambda tx: runs.read_began(tx, job.institution.id, job.run_id, job.as_of)
         )
-    )
+    else:
+        job.run_id = await job.database.transact(
+            lambda tx: runs.begin(
+                tx,
+                job.institution.id,
+                source=job.source,
+                scope=job.scope,
+                label=job.report.name,
+                fingerprint=fingerprint,
+                read_began_at=job.as_of,
+                now=job.clock(),
+            )
+        )
     try:
         spoken = await _write(job)
         await statistics.refresh(job.database, closing.much_written(job))
         return await closing.close(job, spoken)
     except asyncio.CancelledError:
+        if job.durable:
+            raise  # it goes on, or whoever called it off has closed the run
         await closing.fail(job, SyncRunState.CANCELLED, "cancelled")
         raise
     except Exception as error:

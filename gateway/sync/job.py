@@ -89,6 +89,7 @@ class Job:
     progress: Callable[[Progress], None]
     stage: Stage
     run_id: int = 0
+    durable: bool = False  # the run is carried by a job that survives a crash
     first_loads: frozenset[str] = (
         frozenset()
     )  # tables that no report filled before: their feed begins with a BASELINE

@@ -1,6 +1,7 @@
 """The first pass over any one file: its rows, their hashes, what the store has just so."""
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 
 import polars as pl
 
@@ -18,14 +19,21 @@ _ALSO_CALLED = frozenset(
 )
 
 
-def rows_in(
+async def rows_in(
     job: Job, file: ReportFile, custom_types: Mapping[int, str] | None = None
-) -> Iterator[Rows]:
-    """The file's rows, block by block; what cannot be used is set aside on the way."""
+) -> AsyncIterator[Rows]:
+    """The file's rows, block by block; what cannot be used is set aside on the way. A server that reads on serves on."""
     done = 0
     with file.blocks(job.limits) as blocks:
-        for block in blocks:
-            rows = rows_of(block, file, job.institution.shard, custom_types or {})
+        ahead = iter(blocks)
+
+        def following() -> Rows | None:
+            block = next(ahead, None)
+            if block is None:
+                return None
+            return rows_of(block, file, job.institution.shard, custom_types or {})
+
+        while (rows := await asyncio.to_thread(following)) is not None:
             job.set_aside.add(file.name, rows.bad)
             yield rows
             done += rows.size
