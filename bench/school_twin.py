@@ -218,8 +218,9 @@ def _connected(made: "_Made") -> SchoolTwin:
     credentials = AdminsToken(made.app.state.cast.tokens["admin"])
     registration = Registration(f"{URL}/login/oauth2/token")
     prices, institution_id = PriceBook(), made.institution.id
+    cache = Cache(clock.now)
     tokens = ServiceTokens(
-        http=made.http, sign=made.sign, prices=prices, cache=Cache(clock.now), clock=clock.now
+        http=made.http, sign=made.sign, prices=prices, cache=cache, clock=clock.now
     )
     enrollments = EnrollmentsSource(
         institution_id=institution_id,
@@ -234,6 +235,7 @@ def _connected(made: "_Made") -> SchoolTwin:
         database=made.database,
         platforms=Platforms(service=canvas, tokens=tokens, registered=registration.find),
         prices=prices,
+        cache=cache,
         clock=clock.now,
     )
     report = ReportSource(

@@ -7,7 +7,7 @@ nobody downstream can take a part for the whole (canvas-lms: doc/api/pagination.
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import stamina
 
@@ -98,6 +98,13 @@ class Call:
     background: bool = False
 
 
+class Container(NamedTuple):
+    """A page of a list of an LTI service. `differences`: where what changes from now on will be told."""
+
+    body: dict[str, Any]
+    differences: str | None
+
+
 class Canvas:
     def __init__(self, *, http: Client, base_url: str, buckets: Buckets) -> None:
         self._http = http
@@ -130,7 +137,7 @@ class Canvas:
 
     async def containers(
         self, call: Call, url: str, accept: str, *, names_its_pages: bool
-    ) -> AsyncIterator[dict[str, Any]]:
+    ) -> AsyncIterator[Container]:
         """Every page of a list of an LTI service, each an object, to its end.
 
         `names_its_pages`: a page without any link was cut, as it is where Canvas serves the list.
@@ -138,7 +145,7 @@ class Canvas:
         async for answer in self._followed(call, url, accept):
             if names_its_pages and not answer.links:
                 raise CutShort(f"a page of {shown(url)} came without its links")
-            yield answers.record(answer)
+            yield Container(answers.record(answer), self._linked(answer, "differences"))
 
     async def _followed(self, call: Call, url: str, accept: str) -> AsyncIterator[Response]:
         urls: set[str] = set()
@@ -149,7 +156,7 @@ class Canvas:
             urls.add(following)
             answer = await self._read(call, following, accept)
             yield answer
-            following = self._next(answer)
+            following = self._linked(answer, "next")
 
     async def remaining(self, credential: Credential) -> float:
         """Throttle units left in the bucket of its token, as far as we know."""
@@ -233,8 +240,8 @@ class Canvas:
         query = [*params, *([("as_user_id", call.as_user)] if call.as_user is not None else [])]
         return str(Request("GET", f"{self._base}/api/v1{path}", params=tuple(query)).url)
 
-    def _next(self, answer: Response) -> str | None:
-        link = answer.links.get("next")
+    def _linked(self, answer: Response, relation: str) -> str | None:
+        link = answer.links.get(relation)
         if link is None:
             return None
         try:

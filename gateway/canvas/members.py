@@ -25,13 +25,18 @@ Json = Mapping[str, Any]
 
 @dataclass(kw_only=True)
 class Roster:
-    """Everybody on the pages so far, by `sub`: the pages are numbered slices, so somebody may stand on two."""
+    """Everybody on the pages so far, by `sub`: the pages are numbered slices, so somebody may stand on two.
+
+    `left`: who is named as not being there any more. `differences`: where later changes are told.
+    """
 
     scope: str
     shard: int
     people: dict[str, Person] = field(default_factory=dict)
     memberships: dict[str, Membership] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)
     context_id: str | None = None
+    differences: str | None = None
     pages: int = 0
 
     def add(self, container: Json) -> None:
@@ -50,7 +55,10 @@ class Roster:
         if sub is None or not isinstance(member, Mapping):
             raise CutShort("a membership list has a member without user_id")
         roles = tuple(role for role in _listed(member.get("roles")) if isinstance(role, str))
-        if lti_roles.is_test_user(roles) or _said(member.get("status")) not in (None, "Active"):
+        if lti_roles.is_test_user(roles):
+            return
+        if _said(member.get("status")) not in (None, "Active"):
+            self.left.add(sub)
             return
         known = self.memberships.get(sub)
         if known is not None:
@@ -59,6 +67,10 @@ class Roster:
         self.memberships[sub] = Membership(
             person=sub, types=lti_roles.enrollment_types(roles), roles=tuple(sorted(roles))
         )
+
+    def sub(self, sub: str) -> Alias:
+        """The identifier that it is."""
+        return Alias(kind=IdentityKind.LTI13_SUB, value=sub, scope=self.scope)
 
     def _person(self, sub: str, member: Json) -> Person:
         custom = _custom(member)

@@ -4,6 +4,7 @@ It tells members, never enrollments: no sections, one entry a person. Canvas's p
 so a change between two can skip somebody: whoever is missing from several pages is looked for in a second pull.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,21 +12,25 @@ from typing import Protocol
 from urllib.parse import urlencode, urlsplit
 
 from gateway.batch import UNTOLD, Batch, Taken
+from gateway.cache import Cache
 from gateway.canvas.client import Call, Canvas, Meter
 from gateway.canvas.members import LONGEST_PAGE, MEDIA_TYPE, Roster
 from gateway.canvas.service_tokens import LASTS, NRPS, ServiceTokens
-from gateway.errors import AddressRefused, SourceRefused
+from gateway.errors import AddressRefused, CutShort, NotThere, RequestRefused, SourceRefused
 from gateway.http.addresses import origin
 from gateway.identity import Trust
 from gateway.merge import Reading
 from gateway.planner import ROSTERS, Need, Offer, ScopeKind, Subject, Toll
 from gateway.prices import Endpoint, PriceBook, pages
+from gateway.sources.differences import Differences
 from gateway.store import institutions, lti_contexts, memberships, taking
 from gateway.store.lti_contexts import LaunchedFrom
 from gateway.store.memberships import Guard
 from gateway.uow import Database
 from gateway.viewer import Viewer
 from models.roster import EnrollmentState, FieldGroup, GapReason, Source
+
+_log = logging.getLogger(__name__)
 
 _ACTIVE = frozenset({EnrollmentState.ACTIVE})
 _AT_FIRST = frozenset({FieldGroup.NAME, FieldGroup.CONTACT})
@@ -91,6 +96,7 @@ class NrpsSource:
         database: Database,
         platforms: Platforms,
         prices: PriceBook,
+        cache: Cache,
         clock: Callable[[], datetime],
         trust: Trust = Trust(),  # noqa: B008  frozen
         guard: Guard = Guard(),  # noqa: B008  frozen
@@ -103,6 +109,9 @@ class NrpsSource:
         self._trust = trust
         self._guard = guard
         self._without_canvas_ids: set[str] = set()
+        self._differences = Differences(
+            institution_id=institution_id, database=database, cache=cache
+        )
 
     async def offers(self, needs: Sequence[Need], viewer: Viewer, now: datetime) -> list[Offer]:  # noqa: ARG002  a source's shape
         courses = {need.scope.id for need in needs if need.scope.kind is ScopeKind.COURSE}
@@ -180,12 +189,13 @@ class NrpsSource:
     ) -> Sequence[Taken]:
         taken = []
         for place in sorted(offer.needs):
-            batch = await self._read(needs[place], meter, background=background)
-            taken.append(
-                await taking.take(
-                    self._database, batch, now=self._clock(), trust=self._trust, guard=self._guard
-                )
+            batch, roster = await self._read(needs[place], meter, background=background)
+            one = await taking.take(
+                self._database, batch, now=self._clock(), trust=self._trust, guard=self._guard
             )
+            if one.whole:
+                await self._differences.keep(needs[place].scope.id, roster, batch.groups)
+            taken.append(one)
         return taken
 
     async def _found(self, course: int) -> _Service:
@@ -208,7 +218,7 @@ class NrpsSource:
             shard=institution.shard,
         )
 
-    async def _read(self, need: Need, meter: Meter, *, background: bool) -> Batch:
+    async def _read(self, need: Need, meter: Meter, *, background: bool) -> tuple[Batch, Roster]:
         service = await self._found(need.scope.id)
         call = Call(
             credential=self._platforms.tokens.credential(service.registration, NRPS),
@@ -217,9 +227,9 @@ class NrpsSource:
         )
         began = self._clock()
         spent = (meter.requests, meter.quota)
-        roster = await self._pulled(service, need.scope.id, call)
+        roster, groups = await self._changed(service, need.scope.id, call)
         ended = self._clock()
-        return Batch(
+        batch = Batch(
             institution_id=self._institution_id,
             source=self.source,
             reading=Reading.NRPS,
@@ -228,7 +238,7 @@ class NrpsSource:
             ended_at=ended,
             scope=need.scope,
             subject=Subject.MEMBERS,
-            groups=_groups(roster),
+            groups=groups,
             states=_ACTIVE,
             whole=True,
             full=True,
@@ -237,10 +247,26 @@ class NrpsSource:
             requests=meter.requests - spent[0],
             quota=meter.quota - spent[1],
         )
+        return batch, roster
+
+    async def _changed(
+        self, service: _Service, course: int, call: Call
+    ) -> tuple[Roster, frozenset[FieldGroup]]:
+        """The list before with what changed since, where the platform tells that; else the whole list."""
+        since = await self._differences.since(course, service.registration.scope)
+        if since is not None and origin(since.url) == origin(service.url):
+            try:
+                changes = await self._pull(service, call, url=since.url)
+            except (CutShort, NotThere, RequestRefused, SourceRefused):
+                _log.info("the platform does not know any more what changed since")
+            else:
+                return await self._differences.completed(course, changes), since.groups
+        roster = await self._pulled(service, course, call)
+        return roster, _groups(roster)
 
     async def _pulled(self, service: _Service, course: int, call: Call) -> Roster:
         """With custom fields where they may say whom an unknown `sub` is: they cost Canvas several times as much."""
-        roster = await self._pull(service, call, with_message=False)
+        roster = await self._pull(service, call)
         if service.of_canvas and service.registration.scope not in self._without_canvas_ids:
             known = await memberships.known_subs(
                 self._database,
@@ -253,7 +279,7 @@ class NrpsSource:
                 if not any(person.canvas_id for person in roster.people.values()):
                     self._without_canvas_ids.add(service.registration.scope)
         if roster.pages > 1 and await self._misses_somebody(service, course, roster):
-            again = await self._pull(service, call, with_message=False)
+            again = await self._pull(service, call)
             again.people.update(roster.people)
             again.memberships.update(roster.memberships)
             return again
@@ -266,17 +292,26 @@ class NrpsSource:
         named = {alias.value for person in roster.people.values() for alias in person.aliases}
         return any(not names & named for names in known.values())
 
-    async def _pull(self, service: _Service, call: Call, *, with_message: bool) -> Roster:
+    async def _pull(
+        self,
+        service: _Service,
+        call: Call,
+        *,
+        with_message: bool = False,
+        url: str | None = None,
+    ) -> Roster:
+        """`url`: where there are changes alone."""
         roster = Roster(scope=service.registration.scope, shard=service.shard)
         began, spent = self._clock(), (call.meter.requests, call.meter.quota)
         pulled = self._platforms.service.containers(
             call,
-            service.asked(with_message=with_message),
+            url or service.asked(with_message=with_message),
             MEDIA_TYPE,
             names_its_pages=service.of_canvas,
         )
         async for container in pulled:
-            roster.add(container)
+            roster.add(container.body)
+            roster.differences = container.differences or roster.differences
         self._prices.teach(
             Endpoint.MEMBER_PAGE_WITH_MESSAGE if with_message else Endpoint.MEMBER_PAGE,
             quota=call.meter.quota - spent[1],

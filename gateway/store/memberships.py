@@ -15,7 +15,7 @@ from gateway.merge import Silence, silence_of
 from gateway.store import runs
 from gateway.store.runs import Tally
 from gateway.uow import Database, Row, Transaction
-from models.roster import FieldGroup, Source, SyncRunState
+from models.roster import EnrollmentType, FieldGroup, Source, SyncRunState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +183,28 @@ async def nameable(
     for row in rows:
         found.setdefault(int(row["id"]), set()).add(str(row["value"]))
     return found
+
+
+async def listed(
+    database: Database, institution_id: int, course: int, *, scope: str
+) -> list[tuple[str, tuple[EnrollmentType, ...], tuple[str, ...]]]:
+    """Who is in the course, as a membership list would put it: `sub`, types and roles."""
+    rows = await database.rows(
+        "select i.value, m.types, m.roles from membership m join identity i on i.institution_id = $1"
+        " and i.person_id = m.person_id and i.kind = 'lti13_sub' and i.scope = $3 and i.ended_at is null"
+        " where m.institution_id = $1 and m.course_id = $2 and m.ended_at is null order by i.value",
+        institution_id,
+        course,
+        scope,
+    )
+    return [
+        (
+            str(row["value"]),
+            tuple(EnrollmentType(word) for word in str(row["types"]).split(",") if word),
+            tuple(orjson.loads(row["roles"])),
+        )
+        for row in rows
+    ]
 
 
 async def known_subs(

@@ -108,6 +108,7 @@ class Readers:
                 registered=OneRegistration(f"{twin.url}/login/oauth2/token").find,
             ),
             prices=PriceBook(),
+            cache=Cache(twin.clock.now),
             clock=twin.clock.now,
         )
         report = ReportSource(
