@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from gateway.batch import Taken
 from gateway.canvas.client import Meter
 from gateway.errors import PublicError, SourceError
-from gateway.planner import Need, Offer, Price, Scope, Subject
+from gateway.planner import Need, Offer, Price, Scope, Subject, Toll
 from gateway.readpath.lookups import By
 from gateway.viewer import Viewer
 from models.roster import EnrollmentState, FieldGroup, GapReason, Source
@@ -109,6 +109,7 @@ class FakeSource:
     states: frozenset[EnrollmentState] = ANY_STATE
     subjects: frozenset[Subject] = frozenset(Subject)
     price: Price = CHEAP
+    toll: Toll | None = None
     obstacle: str | None = None
     shared: bool = False
     failing: list[Exception] = field(default_factory=list)
@@ -135,6 +136,7 @@ class FakeSource:
                 states=self.states,
                 as_of=now,
                 price=self.price,
+                toll=self.toll,
                 obstacle=self.obstacle,
                 obstacle_kind=GapReason.SOURCE_UNAVAILABLE,
             )

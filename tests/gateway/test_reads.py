@@ -10,7 +10,7 @@ import pytest
 from gateway.errors import CutShort, SourceDown, SourceRefused, SourceThrottled
 from gateway.flights import Flights, OwnTurns, Turns
 from gateway.outcomes import Asking, Outcome, Spending
-from gateway.planner import Need, Price, Scope, ScopeKind, Subject
+from gateway.planner import Need, Price, Scope, ScopeKind, Subject, Toll
 from gateway.reads import Connected, Reads
 from gateway.viewer import Viewer
 from models.roster import EnrollmentState, FieldGroup, GapReason, Source
@@ -114,6 +114,33 @@ async def test_what_is_too_old_is_read_anew_from_the_cheapest(house: House) -> N
     assert not outcome.served_locally
     assert outcome.by is not None
     assert Source.ENROLLMENTS_API == outcome.by.source
+
+
+TOKEN = Toll(key="platform", name="a token", lasts=timedelta(minutes=50), due=5)
+A_UNIT = Price(requests=1, quota=1)
+
+
+async def test_a_token_is_bought_once_its_price_was_lost_for_want_of_it(house: House) -> None:
+    """Two units a read: after two reads the third would pass five."""
+    house.api.price, house.nrps.price, house.nrps.toll = Price(requests=1, quota=3), A_UNIT, TOKEN
+
+    sources = [(await house.one(a_need())).by for _ in range(4)]
+
+    api, nrps = Source.ENROLLMENTS_API, Source.NRPS
+    assert [api, api, nrps, nrps] == [one.source for one in sources if one]
+
+
+async def test_what_a_burst_loses_for_want_of_a_token_counts_once_a_read(house: House) -> None:
+    house.api.price, house.nrps.price, house.nrps.toll = Price(requests=1, quota=3), A_UNIT, TOKEN
+    house.api.gate.clear()
+    burst = [asyncio.ensure_future(house.one(a_need())) for _ in range(50)]
+    await house.api.begun.wait()
+    house.api.gate.set()
+    await asyncio.gather(*burst)
+
+    await house.one(a_need())
+
+    assert [] == house.nrps.reads
 
 
 async def test_a_failure_leads_to_the_next_offer_and_is_told(house: House) -> None:
