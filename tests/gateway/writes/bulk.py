@@ -3,14 +3,12 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 
 from gateway.canvas.client import Canvas
-from gateway.canvas.sis_imports import SisImports, Sleep
+from gateway.canvas.sis_imports import Sleep
 from gateway.change_paths import Path
 from gateway.http.client import Client
-from gateway.prices import PriceBook
 from gateway.readpath.connections import open_connections
 from gateway.readpath.lookups import By
 from gateway.readpath.registry import Reader
@@ -20,14 +18,13 @@ from gateway.store.memberships import Guard
 from gateway.store.roster_changes import Change, ChangeRow, Status
 from gateway.uow import Database
 from gateway.viewer import Scope, Service, Viewer
-from gateway.writes.acting import Actors
 from gateway.writes.roster_changes import RosterChanges, Wanted
 from gateway.writes.roster_jobs import Office, RosterJobs
-from gateway.writes.roster_planning import ExactlyThese, Planning
-from gateway.writes.roster_reading import RosterReading
+from gateway.writes.roster_planning import ExactlyThese
 from gateway.writes.roster_rows import Said
 from models.roster import EnrollmentState, EnrollmentType
 from tests.gateway.sources.readers import Readers
+from tests.gateway.writes.office import made_office
 from tests.upstream import Upstream
 from twin.records import Course, Enrollment, Section, User
 
@@ -122,7 +119,7 @@ class Bulk:
         [row] = [
             row
             for row in self.twin.school.enrollments_of_user.of(user.id)
-            if row.section_id == self.section.id
+            if row.section_id == self.section.id and row.type == "StudentEnrollment"
         ]
         return row
 
@@ -152,19 +149,19 @@ class Bulk:
             assert await self.in_store(user) == [state.upper() for state in done]
 
     def in_canvas(self, user: User, section: Section | None = None) -> list[str]:
-        """States of the person's rows in the section."""
+        """States of the person's rows in the section, as a student: Canvas lets linked observers follow by itself."""
         place = section or self.section
         return [
             row.workflow_state
             for row in self.twin.school.enrollments_of_user.of(user.id)
-            if row.section_id == place.id
+            if row.section_id == place.id and row.type == "StudentEnrollment"
         ]
 
     async def in_store(self, user: User) -> list[str]:
         rows = await self.database.rows(
             "select e.state from enrollment e join person p on p.institution_id = $1 and p.id = e.person_id"
             " join section s on s.institution_id = $1 and s.id = e.section_id"
-            " where e.institution_id = $1 and p.canvas_id = $2 and s.canvas_id = $3 order by e.id",
+            " where e.institution_id = $1 and p.canvas_id = $2 and s.canvas_id = $3 and e.type = 'STUDENT' order by e.id",
             self.institution_id,
             10**13 + user.id,
             10**13 + self.section.id,
@@ -181,31 +178,16 @@ async def bulk(twin: Upstream, database: Database, *, guard: Guard) -> AsyncIter
     ):
         readers = await Readers.open(twin, database, http)
         await readers.load()
-        canvas, prices, clock = twin.canvas(http), PriceBook(), twin.clock.now
-        office = Office(
-            planning=Planning(
-                database=database,
-                connections=connections,
-                prices=prices,
-                guard=guard,
-                reading=RosterReading(
-                    database=database,
-                    canvas=canvas,
-                    prices=prices,
-                    clock=clock,
-                    institution_id=readers.school.id,
-                    shard=1,
-                ),
-            ),
-            actors=Actors(
-                institution_id=readers.school.id,
-                shard=1,
-                database=database,
-                credentials=readers.tokens,
-            ),
-            imports=SisImports(canvas=canvas, account="self", sleep=twin.wait),
-            drop=S.DELETED,
-            max_age=timedelta(minutes=15),
+        canvas, clock = twin.canvas(http), twin.clock.now
+        office = made_office(
+            database,
+            connections,
+            canvas,
+            readers.school.id,
+            credentials=readers.tokens,
+            clock=clock,
+            sleep=twin.wait,
+            guard=guard,
         )
         offices = {readers.school.id: office}
         viewer = replace(
