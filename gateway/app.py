@@ -53,6 +53,7 @@ from gateway.webhooks.clients import Clients
 from gateway.webhooks.delivering import Deliveries
 from gateway.webhooks.registering import Webhooks
 from gateway.writes.roster_changes import RosterChanges
+from gateway.writes.roster_jobs import RosterJobs
 from gateway.writes.roster_service import Making
 from gateway.writes.service import Writes, writes
 from resolvers.http import Endpoint
@@ -224,11 +225,6 @@ def create_app(
                 publish_keys=launches.own_keys.jwks,
                 clock=now,
             )
-            if jobs:
-                await stack.enter_async_context(background.running())
-            accesses = Accesses(access_log(database), now, await _retention(settings, database))
-            await stack.enter_async_context(accesses.running())
-            changes = await writes(database, connected, now)
             known = await kept_prices(database).learned()
             offices = await Making(
                 configured=settings,
@@ -239,6 +235,12 @@ def create_app(
                 clock=now,
                 sleep=asyncio.sleep,
             ).offices()
+            if jobs:
+                carrying = RosterJobs(offices=offices, database=database, clock=now)
+                await stack.enter_async_context(background.running([carrying.job()]))
+            accesses = Accesses(access_log(database), now, await _retention(settings, database))
+            await stack.enter_async_context(accesses.running())
+            changes = await writes(database, connected, now)
             parts = Parts(
                 settings=settings,
                 database=database,

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -53,10 +53,10 @@ class Background:
     clock: Callable[[], datetime]
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Do it in this process, until the block ends."""
+    async def running(self, more: Sequence[Job] = ()) -> AsyncIterator[None]:
+        """Do it in this process, until the block ends, and what else may be asked for."""
         jobs, schedules = await self.jobs()
-        async with running_jobs(self.database, jobs, schedules, clock=self.clock):
+        async with running_jobs(self.database, [*jobs, *more], schedules, clock=self.clock):
             yield
 
     async def jobs(self) -> tuple[list[Job], list[Schedule]]:

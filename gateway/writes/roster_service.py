@@ -13,7 +13,7 @@ from gateway.store.memberships import Guard
 from gateway.uow import Database
 from gateway.upstreams import Upstream
 from gateway.writes.acting import Actors
-from gateway.writes.roster_jobs import Office, RosterJobs
+from gateway.writes.roster_jobs import Office
 from gateway.writes.roster_planning import Planning
 from gateway.writes.roster_reading import RosterReading
 from models.roster import EnrollmentState
@@ -72,6 +72,3 @@ class Making:
                 max_age=one.default_max_age,
             )
         return found
-
-    async def jobs(self) -> RosterJobs:
-        return RosterJobs(offices=await self.offices(), database=self.database, clock=self.clock)
