@@ -11,7 +11,7 @@ from starlette.requests import cookie_parser
 from gateway.errors import BadRequest, Forbidden, Unauthenticated
 from gateway.readpath import node_ids
 from gateway.store import institutions, sessions, standing, tokens
-from gateway.store.sessions import Kind, Opened
+from gateway.store.sessions import Kind, Opened, Session
 from gateway.uow import Database
 from gateway.viewer import Launched, Rights, Scope, Service, Viewer
 from models import lti_roles
@@ -147,28 +147,31 @@ async def viewer_of(database: Database, opened: Opened) -> Viewer | None:
         sections=None
         if session.sections is None
         else await standing.section_ids(database, institution.id, session.sections),
+        root_admin=await _is_root_admin(database, session),
     )
+    operates = frozenset({Scope.ADMIN}) if launched.root_admin else frozenset[Scope]()
     return Viewer(
         institution_id=institution.id,
         institution_slug=institution.slug,
         canvas_url=institution.canvas_url,
         shard=institution.shard,
-        scopes=_LAUNCHED_SCOPES | await _operator_scopes(database, launched, institution.id),
+        scopes=_LAUNCHED_SCOPES | operates,
         user_id=session.person_id,
         launched=launched,
     )
 
 
-async def _operator_scopes(
-    database: Database, launched: Launched, institution_id: int
-) -> frozenset[Scope]:
-    """An administrator of some account is one of the whole school only where the school's own pages launched them."""
-    account = launched.account_canvas_id
-    if not launched.administrator or account is None:
-        return frozenset()
-    if not await institutions.is_root_account(database, institution_id, account):
-        return frozenset()
-    return frozenset({Scope.ADMIN})
+async def _is_root_admin(database: Database, session: Session) -> bool:
+    """An administrator of some account is the whole school's only where its own pages launched them, and as its account admin.
+
+    Canvas gives any other role of an account, as of a help desk, the same word in LTI.
+    """
+    account = session.account_canvas_id
+    if account is None or not lti_roles.is_administrator(session.roles):
+        return False
+    if not lti_roles.is_account_admin(session.roles):
+        return False
+    return await institutions.is_root_account(database, session.institution_id, account)
 
 
 def service_tokens(database: Database) -> Find:

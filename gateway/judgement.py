@@ -9,8 +9,11 @@
 | nothing of these                                    | nothing                                          | unknown is not shown     |
 
 Whoever's own enrollments in a course are all limited to their sections sees these alone, administrators too; one whose limit
-is not known counts as limited. So does whoever a launch says this of, which is all that is known of them by LTI alone. Accounts are seen by Canvas's answer alone: LTI's word for an administrator is said of those
-of any account, with whatever rights.
+is not known counts as limited. So does whoever a launch says this of, which is all that is known of them by LTI alone.
+
+Accounts are seen by Canvas's answer. Where there is none, as by LTI alone, the account admin of the whole school sees it, with the
+fields of the privacy level; nobody else sees an account: LTI's word for an administrator is said of those of any account,
+with whatever rights.
 """
 
 from collections.abc import Iterable, Mapping
@@ -82,9 +85,12 @@ class AccountFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
+    """`accounts_asked_at`: when Canvas last said which accounts the person administers."""
+
     person_id: int | None
     courses: tuple[CourseFacts, ...] = ()
     accounts: tuple[AccountFacts, ...] = field(default=())
+    accounts_asked_at: datetime | None = None
 
 
 def sight(facts: Facts, launched: Launched | None, now: datetime) -> Sight:
@@ -92,12 +98,19 @@ def sight(facts: Facts, launched: Launched | None, now: datetime) -> Sight:
     return Sight(
         person_id=facts.person_id,
         courses=tuple(one for one in courses if one.rights or one.observed),
-        accounts=tuple(
-            AccountSight(accounts=one.below, rights=one.answer.rights | OURS)
-            for one in facts.accounts
-            if one.answer.is_usable(now) and one.answer.rights
-        ),
+        accounts=tuple(_accounts(facts, launched, now)),
     )
+
+
+def _accounts(facts: Facts, launched: Launched | None, now: datetime) -> Iterable[AccountSight]:
+    for one in facts.accounts:
+        if one.answer.is_usable(now) and one.answer.rights:
+            yield AccountSight(accounts=one.below, rights=one.answer.rights | OURS)
+    asked = facts.accounts_asked_at
+    has_answered = asked is not None and now - asked <= USABLE
+    if launched is not None and launched.root_admin and not has_answered:
+        rights = _STAFF_BY_LAUNCH | {Right.READ_COURSE_LIST} | _shown(launched)
+        yield AccountSight(accounts=None, rights=rights)
 
 
 def _course(facts: CourseFacts, launched: Launched | None, now: datetime) -> CourseSight:
@@ -129,7 +142,11 @@ def _course(facts: CourseFacts, launched: Launched | None, now: datetime) -> Cou
 def _by_launch(launched: Launched) -> frozenset[Right]:
     if launched.types.isdisjoint(STAFF):
         return frozenset({Right.READ})
-    return _STAFF_BY_LAUNCH | {_SHOWN[word] for word in launched.shown if word in _SHOWN}
+    return _STAFF_BY_LAUNCH | _shown(launched)
+
+
+def _shown(launched: Launched) -> frozenset[Right]:
+    return frozenset(_SHOWN[word] for word in launched.shown if word in _SHOWN)
 
 
 def _lets_in(enrollment: OwnEnrollment, course: CourseState | None) -> bool:

@@ -110,7 +110,7 @@ class Permissions:
 
 
 def _due(known: Standing, now: datetime) -> bool:
-    asked = known.accounts_asked_at
+    asked = known.facts.accounts_asked_at
     return asked is None or now - asked > judgement.FRESH or bool(_stale(known.facts, now))
 
 
@@ -141,7 +141,7 @@ class _Asker:
             return
         turns = asyncio.Semaphore(AT_ONCE)
         questions = [self._course(call, one) for one in _stale(self.known.facts, now)]
-        asked = self.known.accounts_asked_at
+        asked = self.known.facts.accounts_asked_at
         if asked is None or now - asked > judgement.FRESH:
             questions.append(self._accounts(call))
         await asyncio.gather(*(self._in_turn(turns, question) for question in questions))

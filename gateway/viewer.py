@@ -87,7 +87,8 @@ class Rights:
 class Launched:
     """The launch that the caller's session began with. `course_id`: where, if in a course, and `types` as what there.
 
-    `administrator`: of some account; `account_canvas_id`: the one whose pages it came from. `shown`: what the tool's
+    `administrator`: of some account; `account_canvas_id`: the one whose pages it came from; `root_admin`: that it is the whole
+    school's, and Canvas names them its account admin. `shown`: what the tool's
     privacy level let through. `sections`: the only ones whose people they see there; None: not limited, as far as the launch
     tells. `real_user`: the Canvas id of whoever acts as the person.
     """
@@ -100,6 +101,7 @@ class Launched:
     shown: frozenset[str]
     real_user: str | None
     sections: frozenset[int] | None = None
+    root_admin: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

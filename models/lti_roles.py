@@ -61,6 +61,9 @@ _ADMINISTRATORS = frozenset(
         LtiRole(Realm.SYSTEM, "sysadmin"),
     }
 )
+ACCOUNT_ADMIN = (
+    "Account Admin"  # as $Canvas.membership.roles has it (canvas-lms: app/models/account_user.rb)
+)
 _TEST_USER = LtiRole(Realm.SYSTEM, "testuser")
 # In 1.1 Canvas calls an observer this, although it is a role in the course (canvas-lms: lib/lti/substitutions_helper.rb).
 _OBSERVER = LtiRole(Realm.INSTITUTION, "observer")
@@ -95,6 +98,11 @@ def enrollment_types(texts: Iterable[str]) -> tuple[EnrollmentType, ...]:
 def is_administrator(texts: Iterable[str]) -> bool:
     """Whether they administer the institution or some account of it; LTI does not say which."""
     return any(parse(text) in _ADMINISTRATORS for text in texts)
+
+
+def is_account_admin(texts: Iterable[str]) -> bool:
+    """Whether Canvas names them so in an account: its built-in role, which may do everything there unless the school says otherwise."""
+    return ACCOUNT_ADMIN in texts
 
 
 def is_test_user(texts: Iterable[str]) -> bool:

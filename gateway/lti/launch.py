@@ -163,7 +163,7 @@ def launch_of(told: Told, *, scope: str, shard: int) -> Launch:
         context_id=told.context_id,
         course=course,
         account_canvas_id=_global(account, own_shard),
-        roles=told.roles,
+        roles=_roles(told, place),
         types=types,
         state=_ENROLLMENT_STATES.get(told.custom.get("canvas_enrollment_state", "")),
         administrator=lti_roles.is_administrator(told.roles),
@@ -259,9 +259,21 @@ def _course(told: Told, shard: int) -> dict[str, str | int]:
     )
 
 
+def _roles(told: Told, place: Place) -> tuple[str, ...]:
+    """From an account's pages with Canvas's own names of the roles there: LTI's word is said of those of any account."""
+    if place is not Place.ACCOUNT:
+        return told.roles
+    return (*told.roles, *_role_names(told))
+
+
+def _role_names(told: Told) -> list[str]:
+    names = told.custom.get("canvas_membership_roles", "").split(",")
+    return [name.strip() for name in names if name.strip()]
+
+
 def _types(told: Told) -> tuple[EnrollmentType, ...]:
     """Canvas's own names for the roles tell a person who is teacher and TA from a TA; custom ones are not known here."""
-    names = [name.strip() for name in told.custom.get("canvas_membership_roles", "").split(",")]
+    names = _role_names(told)
     found = {CANVAS_TYPES[name] for name in names if name in CANVAS_TYPES}
     if found and len(found) == len(set(names)):
         return tuple(kind for kind in EnrollmentType if kind in found)

@@ -28,11 +28,8 @@ class Told:
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """`accounts_asked_at`: when Canvas last said which accounts the person administers."""
-
     facts: Facts
     canvas_id: int | None = None
-    accounts_asked_at: datetime | None = None
 
 
 async def of_person(
@@ -81,9 +78,9 @@ async def of_person(
                     if kind in (ACCOUNT, ROOT) and answer.rights
                 ]
             ),
+            accounts_asked_at=asked.asked_at if asked else None,
         ),
         canvas_id=person[0]["canvas_id"] if person else None,
-        accounts_asked_at=asked.asked_at if asked else None,
     )
 
 

@@ -16,7 +16,7 @@ from gateway.judgement import (
     OwnEnrollment,
     sight,
 )
-from gateway.sight import OURS, Basis, CourseSight, Right
+from gateway.sight import OURS, AccountSight, Basis, CourseSight, Right
 from gateway.viewer import Launched
 from models.roster import CourseState, EnrollmentState, EnrollmentType
 
@@ -246,3 +246,20 @@ def test_no_answer_of_an_account_shows_nothing_of_it(told: Answer) -> None:
     accounts = (AccountFacts(below=None, answer=told),)
 
     assert sight(Facts(person_id=PERSON, accounts=accounts), by, NOON).accounts == ()
+
+
+def test_the_whole_schools_account_admin_sees_it_where_canvas_has_not_answered() -> None:
+    by = replace(launched(course=None), administrator=True, account_canvas_id=1, root_admin=True)
+
+    def seen(by: Launched, asked: datetime | None) -> tuple[AccountSight, ...]:
+        facts = Facts(person_id=PERSON, accounts_asked_at=asked)
+        return sight(facts, by, NOON).accounts
+
+    [account] = seen(by, None)
+    assert account.accounts is None
+    assert account.roster
+    assert {Right.NAMES, Right.READ_EMAIL_ADDRESSES} <= account.rights
+    assert not account.rights & {Right.READ_SIS, Right.VIEW_USER_LOGINS, Right.MANAGE_SIS}
+    assert seen(by, NOON - USABLE - timedelta(seconds=1)) == (account,)
+    assert seen(by, NOON) == ()  # Canvas has answered, and names no account
+    assert seen(replace(by, root_admin=False), None) == ()

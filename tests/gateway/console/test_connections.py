@@ -60,12 +60,21 @@ async def test_a_token_without_the_scope_signs_nobody_in(
 @pytest.mark.parametrize(
     ("roles", "account", "status"),
     [
-        ((ADMINISTRATOR,), ROOT, 200),
-        ((ADMINISTRATOR,), FACULTY, 403),
-        ((ADMINISTRATOR,), None, 403),
-        ((platform.INSTRUCTOR,), ROOT, 403),
+        ((ADMINISTRATOR, "Account Admin"), ROOT, 200),
+        ((ADMINISTRATOR, "Help Desk"), ROOT, 403),
+        ((ADMINISTRATOR,), ROOT, 403),
+        ((ADMINISTRATOR, "Account Admin"), FACULTY, 403),
+        ((ADMINISTRATOR, "Account Admin"), None, 403),
+        ((platform.INSTRUCTOR, "Account Admin"), ROOT, 403),
     ],
-    ids=["the root account's administrator", "a faculty's", "in a course", "no administrator"],
+    ids=[
+        "the root account's admin",
+        "its help desk",
+        "somebody whom Canvas does not name",
+        "a faculty's",
+        "in a course",
+        "no administrator",
+    ],
 )
 async def test_who_is_launched_from_the_root_account_as_its_administrator_is_an_operator(
     school: School, browser: TestClient, roles: tuple[str, ...], account: int | None, status: int

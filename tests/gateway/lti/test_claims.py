@@ -234,3 +234,12 @@ def test_a_links_author_can_limit_and_not_unlimit() -> None:
     custom = {"canvas_section_restricted": "true", "canvas_section_ids": "7"}
 
     assert frozenset() == launch(**link, **{f"{LTI}custom": custom}).sections
+
+
+def test_an_accounts_roles_are_named_where_canvas_names_them() -> None:
+    claims = SignedClaims(platform.account_claims(NOON, "nonce"))
+    found = launch_from(claims, scope="platform", shard=1, consumer_secrets=SECRETS)
+
+    assert "Account Admin" in found.roles
+    assert () == found.types
+    assert "TeacherEnrollment" not in launch().roles
