@@ -18,6 +18,7 @@ from gateway.writes.roster_rows import Miss, Said
 from models.roster import EnrollmentState, EnrollmentType, MutationErrorCode
 from resolvers import inputs
 from resolvers.mutation_errors import KEY
+from resolvers.scalars import Upload
 
 
 def _optional(text: str) -> Any:
@@ -63,18 +64,22 @@ class ExactRosterInput:
     )
 
 
-@strawberry.input(description="A change of many enrollments, by rows or by a CSV.")
+@strawberry.input(
+    description="A change of many enrollments, by rows, by the text of a CSV, or by a CSV file."
+)
 class RosterChangeInput:
     rows: list[RosterChangeRowInput] | None = _optional("The rows, one by one.")
     csv: str | None = _optional(
         "The text of a CSV: with columns such as sis_user_id, sis_section_id, type and state; or Canvas's SIS"
         " enrollments.csv; or OneRoster's enrollments.csv."
     )
+    file: Upload | None = _optional("The same CSV as a file.")
     exactly: ExactRosterInput | None = _optional("Who is not among the rows goes.")
     path: Path | None = _optional("Go this way; omitted: the cheaper one that leaves fewer rows.")
     max_age: timedelta | None = _optional(
         "How old the roster may be that the rows are compared with; omitted: the institution's default."
     )
+    idempotency_key: str | None = _optional(KEY)
 
 
 @strawberry.input(description="A plan that is to be carried out, or a pause that is over.")
@@ -89,11 +94,13 @@ class ApplyRosterChangeInput:
 @strawberry.input(description="A change that was carried out, and is to be taken back.")
 class UndoRosterChangeInput:
     roster_change: ID = strawberry.field(description="The `id` of the change.")
+    idempotency_key: str | None = _optional(KEY)
 
 
 @strawberry.input(description="A change that is to stop.")
 class StopRosterChangeInput:
     roster_change: ID = strawberry.field(description="The `id` of the change.")
+    idempotency_key: str | None = _optional(KEY)
 
 
 def exactly(
@@ -117,12 +124,45 @@ def exactly(
     return ExactlyThese(sections=sections, types=frozenset(asked.types or ())), asked.drop
 
 
+async def with_text(asked: RosterChangeInput) -> RosterChangeInput:
+    """A file as its text."""
+    if asked.file is None:
+        return asked
+    if asked.csv is not None:
+        words = "Give a csv or a file, not both."
+        raise WriteRefused(MutationErrorCode.INVALID, words, "file")
+    return replace(asked, csv=await _text(asked.file), file=None)
+
+
 def said(asked: RosterChangeInput) -> Sequence[Said | Miss]:
-    if asked.csv is not None and asked.rows is not None:
-        raise WriteRefused(MutationErrorCode.INVALID, "Give rows or a csv, not both.", "csv")
+    """Every row. UnusableFile where the CSV cannot be read as a whole."""
+    if asked.rows is not None and asked.csv is not None:
+        words = "Give rows or a CSV, not both."
+        raise WriteRefused(MutationErrorCode.INVALID, words, "rows")
     if asked.csv is not None:
         return csv_rows.read(asked.csv)
     return [_said_row(number, row) for number, row in enumerate(asked.rows or (), 1)]
+
+
+async def _text(file: Any) -> str:
+    content: bytes = await file.read()
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise WriteRefused(
+            MutationErrorCode.INVALID, f"The file is not UTF-8: {error}.", "file"
+        ) from error
+
+
+def ids(rows: Sequence[Said | Miss]) -> set[By]:
+    """Everybody and everything that the rows name."""
+    return {
+        by
+        for row in rows
+        if isinstance(row, Said)
+        for by in (row.user, row.section, row.course, row.associated)
+        if by is not None
+    }
 
 
 def _said_row(number: int, row: RosterChangeRowInput) -> Said:

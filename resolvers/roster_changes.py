@@ -2,7 +2,9 @@
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -10,10 +12,12 @@ import strawberry
 from strawberry import ID
 
 from gateway.change_paths import Path
-from gateway.errors import BadRequest, Forbidden, UnusableFile, WriteRefused
+from gateway.errors import BadRequest, Forbidden, PublicError, UnusableFile, WriteRefused
+from gateway.readpath.lookups import By
 from gateway.readpath.paging import page_size
 from gateway.readpath.registry import Row
 from gateway.roster_change import Outcome
+from gateway.viewer import Viewer
 from gateway.writes.roster_changes import RosterChanges, Wanted
 from models.roster import (
     EnrollmentState,
@@ -36,6 +40,7 @@ from resolvers.roster_change_inputs import (
 from resolvers.types import Course, Enrollment, Section, SyncRun, User, resolved
 
 TYPE = "RosterChange"
+_LOOKED_UP = 60
 _INPUT = strawberry.argument(name="input", description="What is asked for.")
 
 
@@ -198,20 +203,33 @@ async def find(
 
 async def plan(info: Info, asked: Annotated[RosterChangeInput, _INPUT]) -> Any:
     context = info.context
+    key = checked_key(asked.idempotency_key)
 
     async def work() -> int:
-        exactly, drop = roster_change_inputs.exactly(asked.exactly)
-        wanted = Wanted(
-            rows=tuple(roster_change_inputs.said(asked)),
-            exactly=exactly,
-            drop=drop,
-            path=asked.path,
-            max_age=asked.max_age,
-        )
-        return await _changes(context).plan(context.viewer, context.reads_roster(), wanted)
+        told = await roster_change_inputs.with_text(replace(asked, idempotency_key=None))
+
+        async def planned() -> int:
+            exactly, drop = roster_change_inputs.exactly(told.exactly)
+            rows = roster_change_inputs.said(told)
+            await _look_up(info, roster_change_inputs.ids(rows))
+            wanted = Wanted(
+                rows=tuple(rows), exactly=exactly, drop=drop, path=told.path, max_age=told.max_age
+            )
+            return await _changes(context).plan(context.viewer, context.reads_roster(), wanted)
+
+        return await _changes(context).once(context.viewer, key, f"plan {told}", planned)
 
     payload = await _payload(context, work)
     return {"plan": payload["rosterChange"], "errors": payload["errors"]}
+
+
+async def _look_up(info: Info, ids: Collection[By]) -> None:
+    """What the store does not know is asked of Canvas where there is little of it; whatever is not found is a miss of its row."""
+    if len(ids) > _LOOKED_UP:
+        return
+    for by in sorted(ids, key=str):
+        with suppress(PublicError):
+            await nodes.known_id(info, by)
 
 
 async def apply(info: Info, asked: Annotated[ApplyRosterChangeInput, _INPUT]) -> Any:
@@ -227,21 +245,31 @@ async def apply(info: Info, asked: Annotated[ApplyRosterChangeInput, _INPUT]) ->
 
 
 async def undo(info: Info, asked: Annotated[UndoRosterChangeInput, _INPUT]) -> Any:
-    context = info.context
-    change = _named(context, asked.roster_change)
-    return await _payload(context, lambda: _changes(context).undo(context.viewer, change))
+    return await _one_time(info.context, "undo", asked, _changes(info.context).undo)
 
 
 async def pause(info: Info, asked: Annotated[StopRosterChangeInput, _INPUT]) -> Any:
-    context = info.context
-    change = _named(context, asked.roster_change)
-    return await _payload(context, lambda: _changes(context).pause(context.viewer, change))
+    return await _one_time(info.context, "pause", asked, _changes(info.context).pause)
 
 
 async def cancel(info: Info, asked: Annotated[StopRosterChangeInput, _INPUT]) -> Any:
-    context = info.context
-    change = _named(context, asked.roster_change)
-    return await _payload(context, lambda: _changes(context).cancel(context.viewer, change))
+    return await _one_time(info.context, "cancel", asked, _changes(info.context).cancel)
+
+
+async def _one_time(
+    context: Context,
+    what: str,
+    asked: UndoRosterChangeInput | StopRosterChangeInput,
+    work: Callable[[Viewer, int], Awaitable[int]],
+) -> Any:
+    key, change = checked_key(asked.idempotency_key), _named(context, asked.roster_change)
+    viewer = context.viewer
+    return await _payload(
+        context,
+        lambda: _changes(context).once(
+            viewer, key, f"{what} {change}", lambda: work(viewer, change)
+        ),
+    )
 
 
 async def _payload(context: Context, work: Callable[[], Awaitable[int]]) -> Row:

@@ -1,7 +1,7 @@
 """Changes of many enrollments for whoever asks: planned, applied, paused, cancelled, taken back."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -47,6 +47,22 @@ class RosterChanges:
         self._offices = offices
         self._database = database
         self._clock = clock
+
+    async def once(
+        self, viewer: Viewer, key: str | None, said: str, work: Callable[[], Awaitable[int]]
+    ) -> int:
+        """The change that `work` makes, or made for the same key."""
+        request = _request(viewer, said, key)
+        if request is None:
+            return await work()
+        answer = await self._database.transact(lambda tx: repeats.answer_to(tx, request))
+        if answer is not None:
+            return int(answer)
+        change = await work()
+        await self._database.transact(
+            lambda tx: repeats.keep(tx, request, str(change), self._clock())
+        )
+        return change
 
     async def plan(self, viewer: Viewer, reader: Reader, wanted: Wanted) -> int:
         """The id of the plan. Writes nothing to Canvas."""
