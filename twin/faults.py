@@ -24,6 +24,7 @@ class Kind(StrEnum):
     STATUS = "status"
     THROTTLE = "throttle"
     LATENCY = "latency"
+    LATE_ANSWER = "late_answer"  # done at once, and told after so many seconds
     CUT_BODY = "cut_body"
     CUT_PAGE = "cut_page"
     EMPTY = "empty"
@@ -190,6 +191,8 @@ class FaultInjection:
         else:
             REPLACING[replacing.kind](answer, replacing)
         for fault in faults:
+            if fault.kind is Kind.LATE_ANSWER:
+                await asyncio.sleep(fault.seconds)
             if change := CHANGING.get(fault.kind):
                 change(answer, fault)
         await answer.release(send)

@@ -1,105 +1,24 @@
-"""Changes that were asked for, kept before Canvas is told of them: what a crash leaves open, what a key answers, the audit.
-
-An intent is ASKED until Canvas is told, then TOLD, which means that it may have been done, until it is DONE or REFUSED.
-"""
+"""Intents in the store: written before Canvas is told, found again by their keys, gone on with by one at a time."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 import orjson
 
 from gateway.errors import WriteRefused
 from gateway.store import merging
+from gateway.store.intended import (
+    Asked,
+    Authority,
+    Intent,
+    Problem,
+    State,
+    Subjects,
+    problem_of,
+)
 from gateway.store.rows import time
 from gateway.uow import Database, Dialect, Row, Transaction
 from models.roster import MutationErrorCode
-
-
-class State(StrEnum):
-    ASKED = "ASKED"
-    TOLD = "TOLD"
-    DONE = "DONE"
-    REFUSED = "REFUSED"
-
-
-_PASSING = (MutationErrorCode.CANVAS_UNAVAILABLE, MutationErrorCode.THROTTLED)
-
-
-class Authority(StrEnum):
-    """On whose rights Canvas was told: the institution's token, that token standing in for a person, a person's own."""
-
-    SERVICE = "SERVICE"
-    MASQUERADE = "MASQUERADE"
-    OWN_TOKEN = "OWN_TOKEN"  # noqa: S105  no password
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subjects:
-    """Our ids of what it was about, as far as they are known."""
-
-    person_id: int | None = None
-    course_id: int | None = None
-    enrollment_id: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What somebody asked for. `caller`: whose `key` it is; `said`: the input, as JSON, and `digest` of it.
-
-    `actor_id`: the person who asked, or for whom the service called `service` did; `real_user`: who acted as them in Canvas.
-    `roster_change_id`, `line`: of which larger change it is a part.
-    """
-
-    operation: str
-    caller: str
-    key: str | None
-    digest: str
-    said: str
-    service: str | None = None
-    actor_id: int | None = None
-    real_user: str | None = None
-    roster_change_id: int | None = None
-    line: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """Why it was not done, or not as asked. `path`: the field of the input that it is about."""
-
-    code: MutationErrorCode
-    message: str
-    path: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Intent:
-    """`step`: what Canvas is or was told, as JSON. `busy_until`: somebody may be at it until then."""
-
-    id: int
-    institution_id: int
-    operation: str
-    digest: str
-    state: State
-    step: str | None
-    problem: Problem | None
-    subjects: Subjects
-    actor_id: int | None
-    told_at: datetime | None
-    busy_until: datetime
-
-    @property
-    def ended(self) -> bool:
-        return self.state in (State.DONE, State.REFUSED)
-
-    @property
-    def passing(self) -> bool:
-        """Refused for what may be over by now, with nothing done: it may be tried again."""
-        return (
-            self.state is State.REFUSED
-            and self.problem is not None
-            and self.problem.code in _PASSING
-        )
 
 
 async def open_(
@@ -199,10 +118,11 @@ class Telling:
 
 async def tell(
     tx: Transaction, intent: Intent, telling: Telling, *, now: datetime, busy_until: datetime
-) -> None:
-    await tx.run(
+) -> bool:
+    """False where somebody else has gone on with it meanwhile."""
+    touched = await tx.run(
         "update intent set state = $3, step = $4, authority = $5, person_id = $6, course_id = $7, enrollment_id = $8,"
-        " told_at = $9, busy_until = $10 where institution_id = $1 and id = $2",
+        " told_at = $9, busy_until = $10 where institution_id = $1 and id = $2 and state = 'ASKED' and busy_until = $11",
         intent.institution_id,
         intent.id,
         State.TOLD.value,
@@ -213,7 +133,9 @@ async def tell(
         telling.subjects.enrollment_id,
         now,
         busy_until,
+        intent.busy_until,
     )
+    return bool(touched)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,20 +143,20 @@ class Ending:
     """`answer`: what Canvas said, as JSON; `read_back`: it was lost, and looked up."""
 
     state: State
-    subjects: Subjects = Subjects()
+    subjects: Subjects = Subjects()  # noqa: RUF009  frozen
     problem: Problem | None = None
     answer: str | None = None
     read_back: bool = False
 
 
 async def end(tx: Transaction, intent: Intent, ending: Ending, *, now: datetime) -> None:
-    """What is not said of its subjects stays as it was told."""
+    """What is not said of its subjects stays. Somebody who was overtaken before Canvas was told ends nothing."""
     problem = ending.problem
     said = None if problem is None else [problem.code, problem.message, problem.path]
     await tx.run(
         "update intent set state = $3, problem = $4, answer = $5, read_back = $6, person_id = coalesce($7, person_id),"
         " course_id = coalesce($8, course_id), enrollment_id = coalesce($9, enrollment_id), ended_at = $10"
-        " where institution_id = $1 and id = $2",
+        " where institution_id = $1 and id = $2 and (state = 'TOLD' or busy_until = $11)",
         intent.institution_id,
         intent.id,
         ending.state.value,
@@ -245,6 +167,7 @@ async def end(tx: Transaction, intent: Intent, ending: Ending, *, now: datetime)
         ending.subjects.course_id,
         ending.subjects.enrollment_id,
         now,
+        intent.busy_until,
     )
 
 
@@ -312,10 +235,3 @@ def _intent(row: Row) -> Intent:
         told_at=None if row["told_at"] is None else time(row["told_at"]),
         busy_until=time(row["busy_until"]),
     )
-
-
-def problem_of(kept: str | None) -> Problem | None:
-    if kept is None:
-        return None
-    code, message, path = orjson.loads(kept)
-    return Problem(code=MutationErrorCode(code), message=message, path=tuple(path))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gateway.errors import WriteRefused
-from gateway.store.intents import Subjects
+from gateway.store.intended import Subjects
 from gateway.uow import Database, Row
 from models.roster import MutationErrorCode
 

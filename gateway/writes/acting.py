@@ -7,7 +7,7 @@ from gateway.canvas.credentials import Credentials
 from gateway.errors import WriteRefused
 from gateway.planner import Scope, ScopeKind
 from gateway.store import scopes
-from gateway.store.intents import Authority
+from gateway.store.intended import Authority
 from gateway.uow import Database
 from gateway.viewer import Scope as TokenScope
 from gateway.viewer import Viewer

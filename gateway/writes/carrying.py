@@ -12,7 +12,7 @@ the order known not to be done. The store has a row as Canvas answered it before
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import msgspec
@@ -25,19 +25,13 @@ from gateway.errors import AddressRefused, SourceError, WriteRefused
 from gateway.identity import Trust
 from gateway.merge import Reading
 from gateway.store import intents, taking
-from gateway.store.intents import (
-    Asked,
-    Ending,
-    Intent,
-    Problem,
-    State,
-    Subjects,
-    Telling,
-)
+from gateway.store.intended import Asked, Intent, State, Subjects
+from gateway.store.intents import Ending, Telling
 from gateway.store.told import our_ids
 from gateway.uow import Database, Transaction
 from gateway.writes import reading_back
 from gateway.writes.acting import Acting
+from gateway.writes.ending import UNCERTAIN, Ended, being_carried_out, ended_of, problem_of
 from gateway.writes.orders import Order
 from gateway.writes.reading_back import Found
 from models.roster import MutationErrorCode, Source
@@ -46,6 +40,8 @@ _log = logging.getLogger(__name__)
 
 # Longer than a call may take, its wait for the throttle included.
 BUSY = timedelta(minutes=4)
+# Until Canvas is told, somebody else may go on with it after so long: whoever comes late is not let tell it.
+ASKING = timedelta(seconds=30)
 _SECONDS_TO_TELL = 150.0
 _SECONDS_TO_LOOK = 20.0
 # Canvas has ended what it was told by then, one way or the other: its own time-out is a minute.
@@ -54,19 +50,6 @@ _LOOKS = (0.0, 1.0, 3.0)  # reads may come from a replica a little behind
 _TURNS = (0.2, 0.5, 1.0, 2.0)
 
 Sleep = Callable[[float], Awaitable[None]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    """What came of it. A `problem` of something that is `done`: it is not quite as it was asked to be.
-
-    `certain`: it is known whether it was done.
-    """
-
-    done: bool
-    certain: bool = True
-    subjects: Subjects = Subjects()  # noqa: RUF009  frozen
-    problem: Problem | None = None
 
 
 class Carrier:
@@ -110,9 +93,9 @@ class Carrier:
 
         async def work(tx: Transaction) -> tuple[Intent, bool]:
             intent, new = await intents.open_(
-                tx, self.institution_id, asked, now=now, busy_until=now + BUSY
+                tx, self.institution_id, asked, now=now, busy_until=now + ASKING
             )
-            return intent, new or await self._taken_over(tx, intent, now)
+            return (intent, True) if new else await self._taken_over(tx, intent, now)
 
         intent, ours = await self._database.transact(work)
         if ours:
@@ -121,16 +104,15 @@ class Carrier:
             return await self._go_on(intent, acting)
         if intent.ended:
             return intent, ended_of(intent)
-        raise WriteRefused(
-            MutationErrorCode.CONFLICT,
-            "This change is being carried out just now; ask again in a moment.",
-            "idempotencyKey",
-        )
+        raise being_carried_out()
 
-    async def _taken_over(self, tx: Transaction, intent: Intent, now: datetime) -> bool:
-        return (intent.state is State.ASKED or intent.passing) and await intents.take_over(
-            tx, intent, now=now, busy_until=now + BUSY
-        )
+    async def _taken_over(
+        self, tx: Transaction, intent: Intent, now: datetime
+    ) -> tuple[Intent, bool]:
+        if not (intent.state is State.ASKED or intent.passing):
+            return intent, False
+        ours = await intents.take_over(tx, intent, now=now, busy_until=now + ASKING)
+        return await intents.get(tx, self.institution_id, intent.id), ours
 
     async def _go_on(self, intent: Intent, acting: Acting) -> tuple[Intent, Ended | None]:
         """With one that Canvas was told of: anew where it is known now that nothing came of it."""
@@ -139,7 +121,7 @@ class Carrier:
 
         async def work(tx: Transaction) -> tuple[Intent, bool]:
             known = await intents.get(tx, self.institution_id, intent.id)
-            return known, await self._taken_over(tx, known, now)
+            return await self._taken_over(tx, known, now)
 
         known, ours = await self._database.transact(work)
         return known, None if ours else ended
@@ -174,7 +156,14 @@ class Carrier:
             await self.reserve(intent, order.target, acting)
         except WriteRefused as busy:
             return await self.refuse(intent, busy)
-        intent = await self._write_down(intent, order, acting, subjects)
+        if self.now() >= intent.busy_until:
+            words = "Canvas took too long to show how things are; nothing was changed."
+            late = WriteRefused(MutationErrorCode.CANVAS_UNAVAILABLE, words)
+            return await self.refuse(intent, late)
+        told = await self._write_down(intent, order, acting, subjects)
+        if told is None:
+            return Ended(done=False, problem=problem_of(being_carried_out()))
+        intent = told
         try:
             async with asyncio.timeout(_SECONDS_TO_TELL):
                 answer = await enrollment_writes.carry_out(
@@ -191,7 +180,7 @@ class Carrier:
 
     async def _write_down(
         self, intent: Intent, order: Order, acting: Acting, subjects: Subjects
-    ) -> Intent:
+    ) -> Intent | None:
         now = self.now()
         telling = Telling(
             step=msgspec.json.encode(order).decode(),
@@ -199,9 +188,9 @@ class Carrier:
             subjects=subjects,
         )
 
-        async def work(tx: Transaction) -> Intent:
-            await intents.tell(tx, intent, telling, now=now, busy_until=now + BUSY)
-            return await intents.get(tx, self.institution_id, intent.id)
+        async def work(tx: Transaction) -> Intent | None:
+            ours = await intents.tell(tx, intent, telling, now=now, busy_until=now + BUSY)
+            return await intents.get(tx, self.institution_id, intent.id) if ours else None
 
         return await self._database.transact(work)
 
@@ -211,8 +200,7 @@ class Carrier:
         refused: WriteRefused,
         subjects: Subjects = Subjects(),  # noqa: B008  frozen
     ) -> Ended:
-        problem = Problem(code=refused.code, message=str(refused), path=tuple(refused.path))
-        ending = Ending(state=State.REFUSED, problem=problem, subjects=subjects)
+        ending = Ending(state=State.REFUSED, problem=problem_of(refused), subjects=subjects)
         return await self._end(intent, ending)
 
     async def nothing_to_do(self, intent: Intent, subjects: Subjects) -> Ended:
@@ -238,13 +226,13 @@ class Carrier:
             now = self.now()
         except (SourceError, AddressRefused, TimeoutError) as error:
             _log.warning("what came of change %d could not be looked up: %s", intent.id, error)
-            return replace(_UNCERTAIN, subjects=intent.subjects)
+            return replace(UNCERTAIN, subjects=intent.subjects)
         if now >= told_at + self._settled_after and now >= intent.busy_until:
             words = "Canvas could not be reached, or failed; it was not done."
             return await self.refuse(
                 intent, WriteRefused(MutationErrorCode.CANVAS_UNAVAILABLE, words)
             )
-        return replace(_UNCERTAIN, subjects=intent.subjects)
+        return replace(UNCERTAIN, subjects=intent.subjects)
 
     async def _look(self, order: Order, told_at: datetime, call: Call) -> Found | None:
         began = self.now()
@@ -305,18 +293,3 @@ class Carrier:
         await self._database.transact(lambda tx: intents.end(tx, intent, ending, now=now))
         known = intent.subjects if ending.subjects == Subjects() else ending.subjects
         return Ended(done=ending.state is State.DONE, subjects=known, problem=ending.problem)
-
-
-def ended_of(intent: Intent) -> Ended:
-    return Ended(done=intent.state is State.DONE, subjects=intent.subjects, problem=intent.problem)
-
-
-_UNCERTAIN = Ended(
-    done=False,
-    certain=False,
-    problem=Problem(
-        code=MutationErrorCode.CANVAS_UNAVAILABLE,
-        message="Canvas did not say whether it was done, and does not show it so far. It is looked at again by itself;"
-        " ask again with the same idempotencyKey to learn what came of it.",
-    ),
-)

@@ -8,7 +8,7 @@ from gateway.batch import UNTOLD, Enrollment, Person
 from gateway.canvas import enrollment_writes, rows
 from gateway.canvas.client import Call, Canvas
 from gateway.errors import CutShort, NotThere
-from gateway.store.intents import Problem
+from gateway.store.intended import Problem
 from gateway.writes.orders import LIVING, Order, Outcome, SoughtPerson
 from models.roster import MutationErrorCode
 

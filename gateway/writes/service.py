@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from gateway.store import institutions
-from gateway.store.intents import Problem
+from gateway.store.intended import Problem
 from gateway.uow import Database
 from gateway.upstreams import Upstream
 from gateway.viewer import Viewer
 from gateway.writes.acting import Actors
-from gateway.writes.carrying import SETTLED_AFTER, Carrier, Ended, Sleep
+from gateway.writes.carrying import SETTLED_AFTER, Carrier, Sleep
+from gateway.writes.ending import Ended
 from gateway.writes.singles import Request, Singles
 from models.roster import MutationErrorCode
 
@@ -33,6 +34,8 @@ class Writes:
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Writes"]:
         """Looks after what was left open; at the end, what was begun is ended first."""
+        for one in self._singles.values():
+            await one.take_up()
         looking = [asyncio.create_task(one.recover()) for one in self._singles.values()]
         try:
             yield self

@@ -13,14 +13,15 @@ from gateway.canvas import enrollment_writes
 from gateway.canvas.enrollment_writes import NewPerson, Posted, Shown, Task
 from gateway.errors import AddressRefused, SourceError, WriteRefused
 from gateway.store import intents, targets
-from gateway.store.intents import Asked, Intent, Problem, Subjects
+from gateway.store.intended import Asked, Intent, Subjects
 from gateway.store.targets import Known
 from gateway.uow import Database
 from gateway.viewer import Viewer
 from gateway.writes import deciding
 from gateway.writes.acting import Acting, Actors, check_may_write
-from gateway.writes.carrying import Carrier, Ended
+from gateway.writes.carrying import Carrier
 from gateway.writes.deciding import AlreadyThere, Expected, Update
+from gateway.writes.ending import Ended, problem_of
 from gateway.writes.orders import Order, target_of
 from models.roster import EnrollmentState, EnrollmentType, MutationErrorCode
 
@@ -85,7 +86,7 @@ class Singles:
         try:
             check_may_write(viewer)
         except WriteRefused as refused:
-            return Ended(done=False, problem=_problem(refused))
+            return Ended(done=False, problem=problem_of(refused))
         asked = _asked(viewer, request)
         name: object = object() if asked.key is None else (asked.caller, asked.key, asked.digest)
         task = self._running.get(name)
@@ -100,11 +101,14 @@ class Singles:
         if self._running:
             await asyncio.wait(self._running.values())
 
-    async def recover(self) -> None:
-        """Find out what came of changes that another process, or this one before it was started anew, left open."""
+    async def take_up(self) -> None:
+        """Before anything is asked of this process: what it left open when it ended, nobody is at."""
         await intents.after_restart(
             self._database, self._carrier.institution_id, self._carrier.now()
         )
+
+    async def recover(self) -> None:
+        """Find out what came of changes that this process or another left open."""
         while True:
             try:
                 await self._carrier.settle_left_open(self._actors.service(background=True))
@@ -119,7 +123,7 @@ class Singles:
             acting = await self._actors.of(viewer)
             intent, ended = await self._carrier.begin(asked, acting)
         except WriteRefused as refused:
-            return Ended(done=False, problem=_problem(refused))
+            return Ended(done=False, problem=problem_of(refused))
         if ended is not None:
             return ended
         subjects = Subjects()
@@ -228,7 +232,3 @@ def _asked(viewer: Viewer, request: Request) -> Asked:
         actor_id=person,
         real_user=None if viewer.launched is None else viewer.launched.real_user,
     )
-
-
-def _problem(refused: WriteRefused) -> Problem:
-    return Problem(code=refused.code, message=str(refused), path=tuple(refused.path))

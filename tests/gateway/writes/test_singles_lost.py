@@ -276,3 +276,26 @@ async def test_what_a_killed_process_left_is_gone_on_with(
     assert ([], "DELETED") == (payload["errors"], payload["enrollment"]["state"])
     assert "deleted" == row.workflow_state
     assert told + (state == "ASKED") == sent(changer)
+
+
+async def test_whoever_comes_late_tells_nothing(changer: Changer, course: Course) -> None:
+    """A process that was held up so long that another went on in its place."""
+    row = changer.enroll(course)
+    await changer.read(course)
+    asked = {"enrollment": changer.by(row), "task": "DELETE", "idempotencyKey": "once"}
+    late_to_know = changer.twin.break_(
+        Kind.LATE_ANSWER, "user_id=", method="GET", seconds=1.0, count=1
+    )
+    late = asyncio.create_task(changer.do("endEnrollment", asked))
+    while not late_to_know.hits:  # noqa: ASYNC110  the twin counts in a thread of its own
+        await asyncio.sleep(0.01)
+    changer.writes = await made_writes(changer.twin, changer.readers)
+    soon = await changer.do("endEnrollment", asked)
+    changer.twin.clock.advance(timedelta(minutes=1))
+    done = await changer.do("endEnrollment", asked)
+
+    assert (["CONFLICT"], []) == (codes(soon), codes(done))
+    assert ["CANVAS_UNAVAILABLE"] == codes(await late)
+    assert 1 == sent(changer)
+    assert ["DONE"] == [one["state"] for one in await changer.intents()]
+    assert [] == codes(await changer.do("endEnrollment", asked))
