@@ -26,6 +26,7 @@ from gateway.store.runs import ImportRunning
 from gateway.sync.account_walk import AccountWalk, tally_of
 from gateway.sync.importer import import_report
 from gateway.sync.places import Place
+from gateway.sync.report_files import Limits
 from gateway.sync.run_progress import Showing
 from gateway.sync.steps import tried
 from gateway.uow import Database, Transaction
@@ -46,6 +47,7 @@ class CarriedRuns:
     reads: Reads
     clock: Callable[[], datetime]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    limits: Limits = Limits()  # noqa: RUF009  frozen
 
     async def carry(self, steps: Steps, institution_id: int, arguments: Mapping[str, Any]) -> None:
         """The job: one run, from wherever it is to its end."""
@@ -222,6 +224,7 @@ class CarriedRuns:
                         account_id=account,
                         run_id=run.id,
                         guard=place.guard,
+                        limits=self.limits,
                         progress=showing,
                     )
                 except ImportRunning:

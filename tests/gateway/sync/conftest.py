@@ -1,9 +1,11 @@
 """A school to import into, and what is in the store afterwards."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
@@ -15,6 +17,7 @@ from gateway.sync.report_files import Limits
 from gateway.sync.summary import Progress, Summary
 from gateway.uow import Database, Row
 from models.roster import Source
+from tests.gateway.sync.servers import Copy, on_server
 
 NOW = datetime(2026, 9, 1, 6, 0, tzinfo=UTC)
 
@@ -69,3 +72,25 @@ class School:
 async def school(database: Database) -> School:
     made = await institutions.ensure(database, slug="demo", canvas_url="https://canvas.example.edu")
     return School(database=database, institution=made)
+
+
+@pytest.fixture
+async def copies(database_url: str) -> AsyncIterator[Copy]:
+    """Makes a copy of the test's database, of whatever it holds then."""
+    made: list[str] = []
+    parts = urlsplit(database_url)
+
+    async def copy(name: str) -> str:
+        if parts.scheme == "sqlite":
+            path = database_url.removeprefix("sqlite://")
+            shutil.copy(path, f"{path}.{name}")
+            return f"sqlite://{path}.{name}"
+        await on_server(
+            parts.geturl(), f"create database {parts.path[1:]}_{name} template {parts.path[1:]}"
+        )
+        made.append(f"{parts.path[1:]}_{name}")
+        return urlunsplit(parts._replace(path=f"{parts.path}_{name}"))
+
+    yield copy
+    for name in made:
+        await on_server(parts.geturl(), f"drop database {name} with (force)")

@@ -1,0 +1,59 @@
+"""kill -9 at every transaction of a report sync: the job goes on by itself, and ends as an undisturbed one does."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from bench.generate_report import School as Generated
+from bench.generate_report import write_zip
+from gateway.store import schema
+from gateway.uow import Database
+from models.roster import SyncRunState
+from tests.gateway.sync import crash, sync_crash
+from tests.gateway.sync.copies import state_of
+from tests.gateway.sync.servers import Copy
+from tests.gateway.sync.sync_crash import BEGAN
+
+_BEFORE = BEGAN.replace(day=1)
+
+
+async def _killed(url: str, path: Path, run_id: int, last: int, when: str) -> int:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.gateway.sync.sync_crash"),
+        *(url, str(path), str(run_id), str(last), when),
+    )
+    return await process.wait()
+
+
+async def test_a_killed_sync_ends_as_an_undisturbed_one(
+    database_url: str, copies: Copy, tmp_path: Path, proving: bool
+) -> None:
+    old, new = tmp_path / "old.zip", tmp_path / "new.zip"
+    small = {"courses": 4, "users": 60, "enrollments": 200}
+    write_zip(old, Generated(**small))
+    write_zip(new, Generated(**small, change=0.5))
+    async with Database.open(database_url) as database:
+        await schema.migrate(database)
+    await crash.load(database_url, old, _BEFORE)
+    run_id = await sync_crash.ask(database_url)
+    undisturbed = await copies("undisturbed")
+    whole, transactions = await sync_crash.carried(undisturbed, new, run_id)
+    assert whole.state is SyncRunState.HELD
+    expected = await state_of(undisturbed)
+    points = range(1, transactions + 1) if proving else (1, transactions // 2, transactions)
+    assert transactions > 6
+
+    for point in points:
+        for when in ("uncommitted", "committed") if proving else ("committed",):
+            file = tmp_path / f"{point}-{when}" / "new.zip"
+            file.parent.mkdir()
+            file.write_bytes(new.read_bytes())
+            url = await copies(f"at_{point}_{when[:2]}")
+
+            assert -signal.SIGKILL == await _killed(url, file, run_id, point, when)
+            run, _ = await sync_crash.carried(url, file, run_id)
+
+            assert (whole.state, whole.message) == (run.state, run.message)
+            assert expected == await state_of(url), f"killed in transaction {point}, {when}"
+            assert ["started"] == file.with_suffix(".starts").read_text().splitlines()
