@@ -72,7 +72,7 @@ def main(database_url: str, *options: str) -> None:
         load(Path(chosen["config"])) if "config" in chosen else Settings(server=server),
         make_graph=GRAPHS[chosen.get("graph", "small")],
         host="127.0.0.1",
-        port=0,
+        port=int(chosen.get("port", "0")),
         workers=int(chosen.get("workers", "1")),
         demo_token=chosen.get("demo_token"),
         log_level=logging.INFO,
