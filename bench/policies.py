@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import accumulate
 from math import inf
 
 from bench.traffic import Ask, Wants
@@ -177,18 +178,22 @@ def clairvoyant(asks: Sequence[Ask], tariff: Tariff, reports: Sequence[datetime]
     spans = list(_spans(asks))
     nightly = [span for span in spans if not any(_told(span, one, tariff) for one in reports)]
     at_will = [span for span in spans if span.full_list or span.age < tariff.report_lasts]
+    ages = sorted({ask.max_age for ask in asks})
+    at_least = _at_least(nightly, ages, tariff)
     return Bounds(
-        one_report=tariff.report.units * (len(reports) - 1) + _cheapest_of_all(nightly, tariff),
-        free_reports=_cheapest_of_all(at_will, tariff),
+        one_report=tariff.report.units * (len(reports) - 1) + at_least[-1],
+        free_reports=_at_least(at_will, ages, tariff)[-1],
         urgent=[
-            Urgent(
-                max_age=age,
-                rosters=sum(span.age <= age for span in spans),
-                units=_cheapest_of_all((span for span in nightly if span.age <= age), tariff),
-            )
-            for age in sorted({ask.max_age for ask in asks})
+            Urgent(max_age=age, rosters=sum(span.age <= age for span in spans), units=units)
+            for age, units in zip(ages, at_least, strict=True)
         ],
     )
+
+
+def _at_least(spans: Sequence[Span], ages: Sequence[timedelta], tariff: Tariff) -> list[float]:
+    """What the questions of at most each age cost: whatever is true of some of them is true of them all."""
+    alone = (_cheapest_of_all((span for span in spans if span.age <= age), tariff) for age in ages)
+    return list(accumulate(alone, max))
 
 
 @dataclass(frozen=True, slots=True)
