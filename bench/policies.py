@@ -190,12 +190,6 @@ def clairvoyant(asks: Sequence[Ask], tariff: Tariff, reports: Sequence[datetime]
     )
 
 
-def _at_least(spans: Sequence[Span], ages: Sequence[timedelta], tariff: Tariff) -> list[float]:
-    """What the questions of at most each age cost: whatever is true of some of them is true of them all."""
-    alone = (_cheapest_of_all((span for span in spans if span.age <= age), tariff) for age in ages)
-    return list(accumulate(alone, max))
-
-
 @dataclass(frozen=True, slots=True)
 class Span:
     """A question about one course: a read that began in between answers it. `full_list`: which a report cannot."""
@@ -226,6 +220,12 @@ def _spans(asks: Iterable[Ask]) -> Iterator[Span]:
 
 def _told(span: Span, report: datetime, tariff: Tariff) -> bool:
     return not span.full_list and span.since <= report <= span.at - tariff.report_lasts
+
+
+def _at_least(spans: Sequence[Span], ages: Sequence[timedelta], tariff: Tariff) -> list[float]:
+    """What the questions of at most each age cost: whatever is true of some of them is true of them all."""
+    alone = (_cheapest_of_all((span for span in spans if span.age <= age), tariff) for age in ages)
+    return list(accumulate(alone, max))
 
 
 def _cheapest_of_all(spans: Iterable[Span], tariff: Tariff) -> float:
