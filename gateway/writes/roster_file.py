@@ -39,10 +39,11 @@ class SisFile:
             await book.write(columns={"import_id": sent.id})
         else:
             sent = await self.imports.show(book.call, book.change.import_id)
-        began = book.clock()
+        began, before = book.clock(), self._spent
         ended = await self._ended(sent)
-        self._teach(len(rows), (book.clock() - began).total_seconds())
+        self._teach_import(len(rows), (book.clock() - began).total_seconds())
         await self._note_messages(ended)
+        self._teach(Endpoint.LOOKUP, before)
 
     @property
     def _name(self) -> str:
@@ -63,8 +64,9 @@ class SisFile:
             lines += roster_orders.lines(row.step, names)
         began = book.clock()
         await book.write(columns={"file_sent_at": began}, lines=places)
+        before = self._spent
         try:
-            return await self.imports.send(call, self._name, lines)
+            sent = await self.imports.send(call, self._name, lines)
         except SourceError as error:
             refused = enrollment_writes.refusal(error)
             if refused is not None and refused.code not in PASSING:
@@ -73,6 +75,8 @@ class SisFile:
             if found is None:
                 raise
             return found
+        self._teach(Endpoint.SIS_UPLOAD, before)
+        return sent
 
     async def _refuse(self, rows: Sequence[ChangeRow], message: str) -> None:
         failed = [Progress(place=row.place, status=Status.FAILED, message=message) for row in rows]
@@ -91,7 +95,20 @@ class SisFile:
             return sent
         return await self.imports.ended(book.call, sent.id, within=_LONGEST, meanwhile=look)
 
-    def _teach(self, lines: int, seconds: float) -> None:
+    @property
+    def _spent(self) -> tuple[int, float]:
+        return self.book.call.meter.requests, self.book.call.meter.quota
+
+    def _teach(self, endpoint: Endpoint, before: tuple[int, float]) -> None:
+        """What calls cost since `before`; how long they take is another matter."""
+        requests, quota = self._spent
+        known = self.prices.expected(endpoint)
+        calls = requests - before[0]
+        self.prices.teach(
+            endpoint, quota=quota - before[1], seconds=known.seconds * calls, calls=calls
+        )
+
+    def _teach_import(self, lines: int, seconds: float) -> None:
         small = self.prices.expected(Endpoint.SIS_UPLOAD)
         if lines <= _AT_ONCE:
             self.prices.teach(Endpoint.SIS_UPLOAD, quota=small.quota, seconds=seconds)
