@@ -15,7 +15,7 @@ from gateway.sync.reading import hashes_of, rows_in, same_as_stored
 from gateway.sync.report_columns import RosterFile
 from gateway.sync.report_files import ReportFile
 from gateway.sync.row_hash import Hashes, text_hashes
-from gateway.sync.suspicion import refuse_another_school
+from gateway.sync.suspicion import refuse_another_school, refuse_empty
 
 BUCKET_BYTES = 512 * 1024
 _POSITIVE = np.int64(2**63 - 1)
@@ -43,6 +43,7 @@ async def check(job: Job) -> None:
             case _:
                 checked = await _check_records(job, file)
         job.checked[file.which] = checked
+    refuse_empty(job)
     await refuse_another_school(job)
 
 

@@ -16,6 +16,15 @@ from gateway.sync.report_columns import RosterFile
 SAMPLE = 1_000
 
 
+def refuse_empty(job: Job) -> None:
+    """UnusableFile where no file has a row: that is no school, but a report that was cut short or asked for nothing."""
+    if job.checked and not any(checked.rows for checked in job.checked.values()):
+        raise UnusableFile(
+            "it has headers and not one row. Start the report anew, with its files ticked and of all terms",
+            file=job.report.name,
+        )
+
+
 async def refuse_another_school(job: Job) -> None:
     """UnusableFile when most of what should be known by its Canvas id is somebody else's."""
     if not job.by_canvas_id:
