@@ -37,10 +37,8 @@ SIZES = (1, 10, 100, 1_000, 50_000)
 QUICK = (1, 10, 100)
 # A gateway that has changed something before knows what that costs.
 LEARNED_BY = (
-    (3, Way.SINGLE_CALLS),
-    (20, Way.SIS_IMPORT),
-    (100, Way.SIS_IMPORT),
-    (100, Way.SINGLE_CALLS),
+    *((rows, Way.SINGLE_CALLS) for rows in (100, 30, *(1,) * 12)),
+    *((rows, Way.SIS_IMPORT) for rows in (100, *(10,) * 12)),
 )
 # So many single calls are made here at most; of more, the prediction alone is told.
 MOST_CALLS = 1_000

@@ -33,6 +33,8 @@ _ENDED = frozenset(
 # Always sent, though it caps batch mode and diffing alone: should a site's default ever be one of them, little can go.
 _CHANGE_THRESHOLD = "1"
 
+_MOST_LOOKS = 1_000
+
 Sleep = Callable[[float], Awaitable[None]]
 Meanwhile = Callable[[], Awaitable[None]]
 
@@ -136,7 +138,7 @@ class SisImports:
 
     async def sent(self, call: Call, name: str, *, since: datetime) -> Import | None:
         """The import of the file of that name, if it arrived; None when it certainly did not."""
-        while True:
+        for _ in range(_MOST_LOOKS):
             found = await self._since(call, since)
             for one in found:
                 if name in one.files:
@@ -144,6 +146,7 @@ class SisImports:
             if all(one.opened for one in found):
                 return None
             await self.sleep(FIRST_WAIT)  # one that waits in the queue may be it
+        raise SourceDown("imports wait in Canvas's queue, and it does not say what is in them")
 
     async def _since(self, call: Call, since: datetime) -> list[Import]:
         params = [("created_since", since.isoformat())]

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from gateway.batch import Batch
 from gateway.canvas import enrollment_writes, rows
 from gateway.change_paths import Names
-from gateway.errors import AddressRefused, SourceDown, SourceError, WriteRefused
+from gateway.errors import (
+    AddressRefused,
+    CredentialSpent,
+    GrantRefused,
+    SourceDown,
+    SourceError,
+    WriteRefused,
+)
 from gateway.merge import Reading
 from gateway.prices import Endpoint, PriceBook
 from gateway.roster_change import Key, Present
@@ -99,7 +106,8 @@ class Calls:
             row = rows.enrollment(answer, book.reading.shard)
         except (SourceError, AddressRefused) as error:
             refused = enrollment_writes.refusal(error)
-            if refused is None or refused.code in PASSING:
+            lost = isinstance(error, CredentialSpent | GrantRefused)  # it is nothing of the row's
+            if refused is None or lost or refused.code in PASSING:
                 raise SourceDown(str(error)) from error
             raise refused from error
         self.prices.teach(

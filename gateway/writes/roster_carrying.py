@@ -17,8 +17,6 @@ from gateway.writes.roster_book import Book, Ended, Stopped
 from gateway.writes.roster_calls import Calls
 from gateway.writes.roster_file import SisFile
 
-_OPEN = (Status.WAITING, Status.SENDING, Status.SENT)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Carrying:
@@ -28,6 +26,7 @@ class Carrying:
 
     async def carry_out(self) -> None:
         """To its end, or until somebody wishes that it pauses. SourceError where Canvas gives no usable answer."""
+        book = self.book
         if not await self._begun():
             return
         try:
@@ -35,23 +34,19 @@ class Carrying:
             await self.calls.carry_out()
         except Stopped as stopped:
             if stopped.wish is Wish.PAUSE:
-                await self.pause("paused as it was wished")
+                await book.write(columns=paused("it was wished; apply it to go on"))
                 return
         await self._read_back()
         await self._close()
 
-    async def pause(self, message: str) -> None:
-        columns = {"state": State.PAUSED, "message": message, "wish": None}
-        await self.book.write(columns=columns)
-
     async def _begun(self) -> bool:
-        """Whether the roster stands as it was planned on; a change of which one row does not is not begun."""
+        """Whether it goes on. What waits has to stand as it was planned on: where one row does not, Canvas is told no more."""
         book = self.book
         if book.change.checked_at is not None:
             return True
-        todo = await book.rows(_OPEN)
-        now = await book.read(todo, await book.names(todo), ours=False)
-        moved = {row.place for row in todo if _has_moved(row, now)}
+        waiting = await book.rows((Status.WAITING,))
+        now = await book.read(waiting, await book.names(waiting), ours=False) if waiting else {}
+        moved = {row.place for row in waiting if _has_moved(row, now)}
         if not moved:
             await book.write(columns={"checked_at": book.clock()})
             return True
@@ -61,10 +56,14 @@ class Carrying:
                 status=Status.LEFT,
                 message="it is not as it was when this was planned" if row.place in moved else None,
             )
-            for row in todo
+            for row in waiting
         ]
-        message = f"the roster moved: {len(moved)} rows are not as they were planned on; nothing was changed"
-        await book.write(left, ended=Ended(state=State.FAILED, message=message))
+        message = f"the roster moved: {len(moved)} rows are not as they were planned on"
+        if book.finished:  # before a pause
+            await book.write(left, columns={"checked_at": book.clock(), "message": message})
+            return True
+        ended = Ended(state=State.FAILED, message=f"{message}; nothing was changed")
+        await book.write(left, ended=ended)
         return False
 
     async def _read_back(self) -> None:
@@ -93,6 +92,11 @@ class Carrying:
             set_aside=done[Outcome.REFUSED],
         )
         await book.write(ended=Ended(state=_state(statuses), tally=tally))
+
+
+def paused(message: str) -> dict[str, object]:
+    """The columns of a change that waits for a person."""
+    return {"state": State.PAUSED, "message": message, "wish": None}
 
 
 def _has_moved(row: ChangeRow, now: Mapping[Key, Present]) -> bool:

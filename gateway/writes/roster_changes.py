@@ -119,7 +119,13 @@ class RosterChanges:
             tx,
             institution_id,
             change.id,
-            {"state": State.QUEUED, "asked_at": now, "wish": None, "message": None},
+            {
+                "state": State.QUEUED,
+                "asked_at": now,
+                "checked_at": None,  # after a pause the roster may have moved
+                "wish": None,
+                "message": None,
+            },
             only_from=(State.PLANNED, State.PAUSED),
         )
         if not begun:

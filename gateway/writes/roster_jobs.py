@@ -1,11 +1,12 @@
 """The job that carries a change of many out, from where it is to its end."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.canvas.sis_imports import SisImports
-from gateway.errors import SourceError
+from gateway.errors import SourceError, WriteRefused
 from gateway.job_definitions import Job, Steps
 from gateway.store import roster_changes
 from gateway.store.queued_jobs import Arguments
@@ -14,10 +15,12 @@ from gateway.uow import Database, Transaction
 from gateway.writes.acting import Actors
 from gateway.writes.roster_book import Book
 from gateway.writes.roster_calls import Calls
-from gateway.writes.roster_carrying import Carrying
+from gateway.writes.roster_carrying import Carrying, paused
 from gateway.writes.roster_file import SisFile
 from gateway.writes.roster_planning import Planning
 from models.roster import EnrollmentState
+
+_log = logging.getLogger(__name__)
 
 JOB = "roster change"
 # How long it is waited where Canvas gives no usable answer, before a person has to say that it goes on.
@@ -65,18 +68,33 @@ class RosterJobs:
     async def carry_out(
         self, institution_id: int, change_id: int, *, last: bool = False
     ) -> str | None:
-        """Why Canvas could not be told or asked; None where it is over, or paused. `last`: it pauses then."""
+        """Why Canvas could not be told or asked; None where it is over, or paused. `last`: it pauses then.
+
+        Whatever else goes wrong, it pauses: nothing is lost, and a person sees it.
+        """
         change = await self._begin(institution_id, change_id)
         if change is None:
             return None
-        carrying = await self._carrying(institution_id, change)
         try:
+            carrying = await self._carrying(institution_id, change)
             await carrying.carry_out()
         except SourceError as error:
             if last:
-                await carrying.pause(f"Canvas gives no usable answer: {error}; apply it to go on")
+                message = f"Canvas gives no usable answer: {error}; apply it to go on"
+                await self._pause(institution_id, change_id, message)
             return str(error)
+        except WriteRefused as refused:  # whoever asked for it has no rights in Canvas any more
+            await self._pause(institution_id, change_id, f"{refused} Apply it to go on.")
+        except Exception:  # noqa: BLE001  whatever it was: it waits for a person
+            _log.exception("a change of many stopped", extra={"fields": {"change": change_id}})
+            message = "an error of the gateway, which its log tells; apply it to go on"
+            await self._pause(institution_id, change_id, message)
         return None
+
+    async def _pause(self, institution_id: int, change_id: int, message: str) -> None:
+        await self.database.transact(
+            lambda tx: roster_changes.step_to(tx, institution_id, change_id, paused(message))
+        )
 
     async def _begin(self, institution_id: int, change_id: int) -> Change | None:
         async def work(tx: Transaction) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import stamina
 
+from gateway.canvas.client import Fixed
 from gateway.change_paths import Path
 from gateway.errors import WriteRefused
 from gateway.readpath.lookups import By
@@ -199,6 +200,9 @@ async def test_it_pauses_and_goes_on_and_can_be_cancelled(many: Bulk) -> None:
     await many.work(change)
     assert (await many.change(change)).state is State.PAUSED
     assert many.in_canvas(users[0]) == []
+    many.twin.change("enrol", user=str(users[2].id), section=str(many.section.id))
+    assert (await many.apply(change)).state is State.FAILED  # it moved during the pause
+    change = await many.plan([many.said(one) for one in users], Path.SINGLE_CALLS)
     assert (await many.apply(change)).state is State.SUCCEEDED
 
     change = await many.plan([many.said(one, S.DELETED) for one in users], Path.SINGLE_CALLS)
@@ -208,6 +212,10 @@ async def test_it_pauses_and_goes_on_and_can_be_cancelled(many: Bulk) -> None:
     assert (await many.change(change)).state is State.CANCELLED
     assert await many.outcomes(change) == [(Outcome.REMOVE, Status.LEFT)] * 3
     assert many.in_canvas(users[0]) == ["active"]
+
+    change = await many.plan([many.said(one, S.DELETED) for one in users], Path.SINGLE_CALLS)
+    await many.changes.cancel(many.viewer, change)
+    assert (await many.change(change)).state is State.CANCELLED  # it was never begun
 
 
 @ON_SQLITE
@@ -291,6 +299,25 @@ async def test_while_canvas_is_down_it_pauses_and_goes_on_later(many: Bulk) -> N
     assert paused.state is State.PAUSED
     assert "apply it to go on" in (paused.message or "")
     many.twin.mend()
+    assert (await many.apply(change)).state is State.SUCCEEDED
+    await many.told_is_true(change, users)
+
+
+@ON_SQLITE
+@BOTH
+async def test_a_token_that_is_not_good_any_more_pauses_it(many: Bulk, path: Path) -> None:
+    users = many.strangers(2)
+    change = await many.plan([many.said(one) for one in users], path)
+    await many.changes.apply(many.viewer, change, confirmed=None, key=None)
+    good = many.readers.tokens.configured
+    many.readers.tokens.configured = Fixed(secret="revoked")
+    assert await many.work(change) is not None
+    assert (await many.change(change)).state is State.PAUSED
+    many.readers.tokens.configured = None
+    await many.changes.apply(many.viewer, change, confirmed=None, key=None)
+    assert await many.work(change) is None
+    assert "no admin_token" in ((await many.change(change)).message or "")
+    many.readers.tokens.configured = good
     assert (await many.apply(change)).state is State.SUCCEEDED
     await many.told_is_true(change, users)
 
