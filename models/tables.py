@@ -469,8 +469,8 @@ class MutationAnswer(Model):
 # `caller` and `key`: whose idempotency key; `digest`: of `asked`, the input as JSON. `authority`: on whose rights Canvas
 # was told (SERVICE, MASQUERADE, OWN_TOKEN). `state`: ASKED (nothing was told yet), TOLD (perhaps done), DONE, REFUSED.
 # `target`: what no other change may touch meanwhile; `step`: what Canvas is told and what it is to become of it, `answer`:
-# what Canvas said, both as JSON. `problem`: why it was not done, as JSON. `roster_change_id`, `line`: of which larger change
-# it is a part. `busy_until`: as long as a process that may still be at it is waited for.
+# what Canvas said, both as JSON. `problem`: why it was not done, as JSON. `read_back`: the answer was lost, and looked up.
+# `busy_until`: as long as a process that may still be at it is waited for.
 class Intent(Model):
     id = row_id()
     institution_id = fields.IntField()
@@ -492,8 +492,6 @@ class Intent(Model):
     person_id = fields.BigIntField(null=True)
     course_id = fields.BigIntField(null=True)
     enrollment_id = fields.BigIntField(null=True)
-    roster_change_id = fields.BigIntField(null=True)
-    line = fields.BigIntField(null=True)
     asked_at = fields.DatetimeField()
     told_at = fields.DatetimeField(null=True)
     ended_at = fields.DatetimeField(null=True)
@@ -506,7 +504,6 @@ class Intent(Model):
             Index(fields=("institution_id", "id"), name="intent_page"),
             Index(fields=("institution_id", "state", "target"), name="intent_open"),
             Index(fields=("institution_id", "person_id", "id"), name="intent_person"),
-            Index(fields=("institution_id", "roster_change_id", "line"), name="intent_line"),
         )
 
 

@@ -249,6 +249,38 @@ _explain(
 )
 
 
+class ChangeRequestState(StrEnum):
+    ASKED = "ASKED"
+    TOLD = "TOLD"
+    DONE = "DONE"
+    REFUSED = "REFUSED"
+
+
+_explain(
+    ChangeRequestState,
+    "How far a change that was asked for has come.",
+    ASKED="Canvas was not told of it yet.",
+    TOLD="Canvas was told, and it is not known yet whether it was done.",
+    DONE="It was done, or was so already.",
+    REFUSED="It was not done.",
+)
+
+
+class ChangeAuthority(StrEnum):
+    SERVICE = "SERVICE"
+    MASQUERADE = "MASQUERADE"
+    OWN_TOKEN = "OWN_TOKEN"  # noqa: S105  no password
+
+
+_explain(
+    ChangeAuthority,
+    "On whose rights Canvas was told of a change.",
+    SERVICE="By the institution's own token, in nobody's name.",
+    MASQUERADE="By the institution's token standing in for the person, whose rights Canvas judged.",
+    OWN_TOKEN="By the person's own token.",  # noqa: S106  no password
+)
+
+
 class EndTask(StrEnum):
     CONCLUDE = "CONCLUDE"
     DEACTIVATE = "DEACTIVATE"

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import strawberry
 
 from gateway.desk import Settled
-from resolvers import changing, desk, mutation_errors, nodes, roster_changes, syncs, webhooks
+from resolvers import changing, desk, mutation_errors, nodes, pins, roster_changes, syncs, webhooks
 from resolvers.context import Info
 from resolvers.mutation_errors import MutationError
 from resolvers.provenance import described
@@ -60,6 +60,13 @@ class Mutation:
     create_user: UserPayload = strawberry.mutation(
         resolver=changing.create_user,
         description="Make a person with a login. Enroll them with `createEnrollment`.",
+    )
+    pin: pins.PinPayload = strawberry.mutation(
+        resolver=pins.pin,
+        description="Protect an enrollment, or all of a person's, from changes of many. Needs the scope `admin`.",
+    )
+    unpin: pins.PinPayload = strawberry.mutation(
+        resolver=pins.unpin, description="Take the protection away again. Needs the scope `admin`."
     )
     resolve_identity: UserPayload = strawberry.mutation(
         resolver=_resolve_identity,

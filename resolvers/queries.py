@@ -8,10 +8,12 @@ from strawberry import ID
 from gateway.readpath.lookups import By
 from resolvers import explained, inputs, lists, nodes, roster_changes, webhooks
 from resolvers.accesses import AccessRecordConnection, access_log
+from resolvers.audit import ChangeRequestConnection, change_requests
 from resolvers.changes import ChangeConnection, changes
 from resolvers.connections import Connection
 from resolvers.context import Info
 from resolvers.desk import IdentityConflictConnection, conflicts
+from resolvers.pins import PinConnection, pins
 from resolvers.provenance import SourceStatus, described
 from resolvers.roster_changes import RosterChange
 from resolvers.types import (
@@ -137,6 +139,13 @@ class Query:
     changes: ChangeConnection = resolved(
         changes,
         "What changed, oldest first. Follow it live with the subscription of the same name.",
+    )
+    change_requests: ChangeRequestConnection = resolved(
+        change_requests,
+        "The audit of single changes into Canvas, newest first. Needs the scope `admin`.",
+    )
+    pins: PinConnection = resolved(
+        pins, "What no change of many may touch, newest first. Needs the scope `admin`."
     )
     access_log: AccessRecordConnection = resolved(
         access_log, "Who read whose data, newest first. Takes the scope `admin`."

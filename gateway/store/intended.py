@@ -44,7 +44,6 @@ class Asked:
     """What somebody asked for. `caller`: whose `key` it is; `said`: the input, as JSON, and `digest` of it.
 
     `actor_id`: the person who asked, or for whom the service called `service` did; `real_user`: who acted as them in Canvas.
-    `roster_change_id`, `line`: of which larger change it is a part.
     """
 
     operation: str
@@ -55,8 +54,6 @@ class Asked:
     service: str | None = None
     actor_id: int | None = None
     real_user: str | None = None
-    roster_change_id: int | None = None
-    line: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

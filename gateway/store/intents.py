@@ -27,8 +27,8 @@ async def open_(
     """The intent of this key, and whether it is new. WriteRefused where the key was used for another question."""
     made = await tx.rows(
         "insert into intent (institution_id, operation, caller, key, digest, asked, service, actor_id, real_user, state,"
-        f" read_back, roster_change_id, line, asked_at, busy_until) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, '{State.ASKED}',"
-        " false, $10, $11, $12, $13) on conflict (institution_id, caller, key) do nothing returning id",
+        f" read_back, asked_at, busy_until) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, '{State.ASKED}', false, $10, $11)"
+        " on conflict (institution_id, caller, key) do nothing returning id",
         institution_id,
         asked.operation,
         asked.caller,
@@ -38,15 +38,13 @@ async def open_(
         asked.service,
         asked.actor_id,
         asked.real_user,
-        asked.roster_change_id,
-        asked.line,
         now,
         busy_until,
     )
     if made:
         return await get(tx, institution_id, int(made[0]["id"])), True
     rows = await tx.rows(
-        f"{_SELECT} where institution_id = $1 and caller = $2 and key = $3",
+        f"{_SELECT} and caller = $2 and key = $3",
         institution_id,
         asked.caller,
         asked.key,
@@ -62,7 +60,7 @@ async def open_(
 
 
 async def get(tx: Transaction, institution_id: int, intent_id: int) -> Intent:
-    found = f"{_SELECT} where institution_id = $1 and id = $2"
+    found = f"{_SELECT} and id = $2"
     return _intent((await tx.rows(found, institution_id, intent_id))[0])
 
 
@@ -89,7 +87,7 @@ async def reserve(tx: Transaction, intent: Intent, target: str, now: datetime) -
     """Be the only one who changes `target`; else whoever does, or may have done it. An intent may reserve again."""
     await merging.lock(tx, intent.institution_id)
     rows = await tx.rows(
-        f"{_SELECT} where institution_id = $1 and id <> $2 and target = $3 and (state = 'TOLD' or (state = 'ASKED'"
+        f"{_SELECT} and id <> $2 and target = $3 and (state = 'TOLD' or (state = 'ASKED'"
         " and busy_until > $4)) order by id limit 1",
         intent.institution_id,
         intent.id,
@@ -182,12 +180,9 @@ async def wait_until(tx: Transaction, intent: Intent, busy_until: datetime) -> N
 
 
 async def left_open(database: Database, institution_id: int, now: datetime) -> list[Intent]:
-    """Those that nobody can be at any more and of which it is not known whether they were done.
-
-    Of larger changes the lines are looked after by whoever carries these out.
-    """
+    """Those that nobody can be at any more and of which it is not known whether they were done."""
     rows = await database.rows(
-        f"{_SELECT} where institution_id = $1 and state = $2 and busy_until <= $3 and roster_change_id is null order by id",
+        f"{_SELECT} and state = $2 and busy_until <= $3 order by id",
         institution_id,
         State.TOLD.value,
         now,
@@ -213,7 +208,7 @@ async def after_restart(database: Database, institution_id: int, now: datetime) 
 
 _SELECT = (
     "select id, institution_id, operation, digest, state, step, problem, person_id, course_id, enrollment_id, actor_id,"
-    " told_at, busy_until from intent"
+    " told_at, busy_until from intent where institution_id = $1"
 )
 
 

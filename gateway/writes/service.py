@@ -1,27 +1,34 @@
 """Changes into the Canvas of every institution that has one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
-from gateway.store import institutions
+from gateway.store import change_requests, institutions
 from gateway.store.intended import Problem
 from gateway.uow import Database
 from gateway.upstreams import Upstream
-from gateway.viewer import Viewer
+from gateway.viewer import Scope, Viewer
 from gateway.writes.acting import Actors
 from gateway.writes.carrying import SETTLED_AFTER, Carrier, Sleep
 from gateway.writes.ending import Ended
+from gateway.writes.pins import Pins
 from gateway.writes.singles import Request, Singles
 from models.roster import MutationErrorCode
 
+ChangeRequest: TypeAlias = change_requests.ChangeRequest
+Wanted: TypeAlias = change_requests.Wanted
+
 
 class Writes:
-    """`singles`: by our id of the institution."""
+    """`singles`: by our id of the institution. `pins`: what no change of many may touch."""
 
-    def __init__(self, singles: Mapping[int, Singles]) -> None:
+    def __init__(self, singles: Mapping[int, Singles], database: Database, pins: Pins) -> None:
         self._singles = singles
+        self._database = database
+        self.pins = pins
 
     async def carry_out(self, viewer: Viewer, request: Request) -> Ended:
         singles = self._singles.get(viewer.institution_id)
@@ -30,6 +37,11 @@ class Writes:
             problem = Problem(code=MutationErrorCode.NOT_SUPPORTED, message=words)
             return Ended(done=False, problem=problem)
         return await singles.carry_out(viewer, request)
+
+    async def requests(self, viewer: Viewer, wanted: Wanted) -> Sequence[ChangeRequest]:
+        """The audit, newest first."""
+        viewer.require(Scope.ADMIN)
+        return await change_requests.find(self._database, viewer.institution_id, wanted)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Writes"]:
@@ -76,4 +88,4 @@ async def writes(
             settled_after=settled_after,
         )
         found[institution_id] = Singles(carrier=carrier, actors=actors, database=database)
-    return Writes(found)
+    return Writes(found, database, Pins(database, clock))
