@@ -4,6 +4,7 @@ A list never says how long it is, so a page that was cut looks like a short list
 asked for by its own id; a first list, an empty one and one with a short page inside is compared with Canvas's own count.
 """
 
+import logging
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -11,15 +12,21 @@ from typing import Any, Literal
 from gateway.batch import Course, Enrollment, Person
 from gateway.canvas import rows
 from gateway.canvas.client import PAGE_SIZE, Call, Canvas, Params
-from gateway.errors import CutShort, NotThere
+from gateway.errors import CutShort, NotThere, SourceRefused
 from models.canvas_ids import to_rest
 from models.roster import EnrollmentState, EnrollmentType
+
+_log = logging.getLogger(__name__)
 
 # So many are asked for one by one; of more, the list of all who have ended is read first.
 ASKED_ONE_BY_ONE = 10
 MOST_ASKED = 60
 
 _COUNTED = (EnrollmentState.ACTIVE, EnrollmentState.INVITED)
+
+
+# All but deleted ones; unnamed, students are shown published ones alone (canvas-lms: doc/api/courses.md).
+_OF_SOMEBODY = ("unpublished", "available", "completed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +74,25 @@ class Lists:
         """Every row in these states; the Canvas ids that were listed."""
         params = [("state[]", state.lower()) for state in sorted(states)]
         params += [("include[]", name) for name in self.includes]
-        return await self._list(path or self.place.path, params)
+        listed = await self._list(path or self.place.path, params)
+        if self.place.kind == "person" and not self.courses:
+            await self._name_courses(f"/users/{to_rest(self.place.id, self.shard)}/courses")
+        return listed
 
     async def read_own(self, words: Sequence[str]) -> set[int]:
         """The caller's own rows, by Canvas's words for states by date."""
-        return await self._list(self.place.path, [("state[]", word) for word in words])
+        listed = await self._list(self.place.path, [("state[]", word) for word in words])
+        await self._name_courses("/courses")
+        return listed
+
+    async def _name_courses(self, path: str) -> None:
+        """What a person's courses are called, which enrollments do not say; whoever may not ask for it does without."""
+        params = [("include[]", "term"), *(("state[]", state) for state in _OF_SOMEBODY)]
+        try:
+            async for page in self.canvas.pages(self.call, path, params):
+                self.courses += [rows.course(row, self.shard) for row in page]
+        except (SourceRefused, NotThere) as refusal:
+            _log.info("courses stay without names: %s", refusal)
 
     async def _list(self, path: str, params: Params) -> set[int]:
         listed: set[int] = set()

@@ -1,12 +1,13 @@
-"""The courses of an account from Canvas's lists, with the accounts below it and the terms, by the admin's token."""
+"""The courses of an account from Canvas's lists, with the accounts below it and the terms: by the admin's token, or the viewer's own."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from gateway.batch import Account, Batch, Course, Taken, Term
 from gateway.canvas import rows
-from gateway.canvas.client import Call, Canvas, Meter, Params
+from gateway.canvas.client import Call, Canvas, Credential, Meter, Params
 from gateway.canvas.credentials import Credentials
 from gateway.errors import SourceRefused
 from gateway.merge import Reading
@@ -15,7 +16,7 @@ from gateway.prices import Endpoint, PriceBook, pages
 from gateway.store import institutions, scopes, taking
 from gateway.uow import Database
 from gateway.viewer import Viewer
-from models.canvas_ids import to_global, to_rest
+from models.canvas_ids import to_rest
 from models.roster import EnrollmentState, FieldGroup, Source
 
 WHOLE = Scope(kind=ScopeKind.INSTITUTION, id=0)
@@ -31,6 +32,25 @@ class _Found:
     accounts: list[Account] = field(default_factory=list)
     terms: dict[int, Term] = field(default_factory=dict)
     courses: list[Course] = field(default_factory=list)
+
+    def add(self, page: Iterable[Mapping[str, Any]], shard: int) -> None:
+        """A page of courses, each with its term."""
+        for one in page:
+            self.courses.append(rows.course(one, shard))
+            if isinstance(one.get("term"), Mapping):
+                term = rows.term(one["term"], shard)
+                self.terms[term.canvas_id] = term
+
+
+@dataclass(frozen=True)
+class _Listing:
+    """Accounts to be listed, as one scope. `eyes`: as in an offer."""
+
+    call: Call
+    scope: Scope
+    paths: tuple[str, ...]
+    shard: int
+    eyes: int | None
 
 
 class CoursesSource:
@@ -65,7 +85,10 @@ class CoursesSource:
             if need.subject is Subject.COURSES
             and need.scope.kind in (ScopeKind.INSTITUTION, ScopeKind.ACCOUNT)
         ]
-        if not asked or self._credentials.admin() is None or not viewer.rights.sees_accounts:
+        if not asked or not viewer.rights.sees_accounts:
+            return []
+        eyes = None if self._credentials.admin() else viewer.user_id
+        if await self._credential(eyes) is None:
             return []
         known = await scopes.courses(self._database, self._institution_id)
         price = self._price(known or None)
@@ -77,6 +100,7 @@ class CoursesSource:
                 groups=frozenset(FieldGroup),
                 states=_EVERY_STATE,
                 as_of=now,
+                eyes=eyes,
                 price=price,
             )
             for place, _ in asked
@@ -103,31 +127,51 @@ class CoursesSource:
         *,
         background: bool = False,
     ) -> Sequence[Taken]:
-        admin = self._credentials.admin()
+        credential = await self._credential(offer.eyes)
         institution = await institutions.by_id(self._database, self._institution_id)
-        if admin is None or institution is None:
+        if credential is None or institution is None:
             raise SourceRefused("there is no token to ask Canvas for its courses with")
-        call = Call(credential=admin, meter=meter, background=background)
+        call = Call(credential=credential, meter=meter, background=background)
         taken = []
         for place in sorted(offer.needs):
             scope = needs[place].scope
-            path = f"/accounts/{await self._spelled(scope, institution.shard)}"
-            taken.append(await self._listed(call, scope, path, institution.shard))
+            listing = _Listing(
+                call,
+                scope,
+                await self._paths(call, scope, institution.shard, offer.eyes),
+                institution.shard,
+                offer.eyes,
+            )
+            taken.append(await self._listed(listing))
         return taken
 
-    async def _spelled(self, scope: Scope, shard: int) -> str:
+    async def _credential(self, eyes: int | None) -> Credential | None:
+        if eyes is None:
+            return self._credentials.admin()
+        return await self._credentials.of_person(eyes)
+
+    async def _paths(
+        self, call: Call, scope: Scope, shard: int, eyes: int | None
+    ) -> tuple[str, ...]:
+        """The accounts to be listed: to a person's own eyes, those that they administer."""
+        if scope == WHOLE and eyes is None:
+            return (f"/accounts/{self._account}",)
         if scope == WHOLE:
-            return self._account
+            own = [row async for page in self._canvas.pages(call, "/accounts") for row in page]
+            ids = {row.get("id") for row in own}
+            tops = [row for row in own if row.get("parent_account_id") not in ids]
+            return tuple(f"/accounts/{row['id']}" for row in tops)
         named = await scopes.canvas_ids(self._database, self._institution_id, [scope])
         if scope not in named:
             raise SourceRefused("what Canvas calls this account is not known")
-        return to_rest(named[scope], shard)
+        return (f"/accounts/{to_rest(named[scope], shard)}",)
 
-    async def _listed(self, call: Call, scope: Scope, path: str, shard: int) -> Taken:
+    async def _listed(self, listing: _Listing) -> Taken:
+        call, scope = listing.call, listing.scope
         began = self._clock()
         spent = (call.meter.requests, call.meter.quota)
-        found = await self._found(call, path, shard)
-        if scope == WHOLE and not found.root:
+        found = await self._found(listing)
+        if scope == WHOLE and listing.eyes is None and not found.root:
             scope = Scope(kind=ScopeKind.ACCOUNT, id=await self._known(found, began))
         ended = self._clock()
         requests, quota = call.meter.requests - spent[0], call.meter.quota - spent[1]
@@ -145,27 +189,27 @@ class CoursesSource:
             self._batch(found, last, began, ended),
             scope=scope,
             subject=Subject.COURSES,
+            authority="admin" if listing.eyes is None else f"person:{listing.eyes}",
             whole=True,
-            full=True,
+            full=listing.eyes is None,
             requests=requests,
             quota=quota,
         )
         return await self._take(whole)
 
-    async def _found(self, call: Call, path: str, shard: int) -> _Found:
-        own = await self._canvas.get(call, path)
-        found = _Found(root=own.get("root_account_id") is None)
-        found.accounts.append(rows.account(own, shard))
-        below: Params = [("recursive", "true")]
-        async for page in self._canvas.pages(call, f"{path}/sub_accounts", below):
-            found.accounts += [rows.account(one, shard) for one in page]
-        with_terms: Params = [("include[]", "term")]
-        async for page in self._canvas.pages(call, f"{path}/courses", with_terms):
-            found.courses += [rows.course(one, shard) for one in page]
-            terms = [one["term"] for one in page if isinstance(one.get("term"), dict)]
-            found.terms |= {
-                to_global(str(one["id"]), shard): rows.term(one, shard) for one in terms
-            }
+    async def _found(self, listing: _Listing) -> _Found:
+        call, shard = listing.call, listing.shard
+        found = _Found(root=True)
+        for path in listing.paths:
+            own = await self._canvas.get(call, path)
+            found.root = found.root and own.get("root_account_id") is None
+            found.accounts.append(rows.account(own, shard))
+            below: Params = [("recursive", "true")]
+            async for page in self._canvas.pages(call, f"{path}/sub_accounts", below):
+                found.accounts += [rows.account(one, shard) for one in page]
+            with_terms: Params = [("include[]", "term")]
+            async for page in self._canvas.pages(call, f"{path}/courses", with_terms):
+                found.add(page, shard)
         return found
 
     async def _known(self, found: _Found, began: datetime) -> int:

@@ -15,7 +15,16 @@ from starlette.routing import Route
 
 from gateway.app import create_app, now, roster_graph
 from gateway.config_file import CredentialUrl, Secret
-from gateway.settings import Host, Institution, Lti11, Lti13, Server, Settings, UnmatchedLaunch
+from gateway.settings import (
+    Host,
+    Institution,
+    Lti11,
+    Lti13,
+    Oauth,
+    Server,
+    Settings,
+    UnmatchedLaunch,
+)
 from gateway.store import institutions, schema
 from gateway.sync.importer import import_report
 from gateway.uow import Database
@@ -24,10 +33,14 @@ from tests.twin.browser import Form, posted_form
 from tests.twin.serving import listening, served
 from twin.app import create_twin
 from twin.cast import Cast
+from twin.developer_keys import API_KEY, key_id
 from twin.options import Options
 from twin.report_file import write_report
 
 SMALL: dict[str, Any] = {"courses": 12, "users": 80, "big": 30, "min_open_seconds": 0.0}
+
+# Each token that is made costs 200 units of the address that everybody here shares.
+_ROOMY: dict[str, Any] = {"throttle_hwm": 100_000.0, "throttle_maximum": 100_000.0}
 
 # What a product's frontend does with a launch: the code for a token, the token for the class.
 _NOTEBOOK = """<!doctype html><title>Notebook</title><h1>Notebook</h1><ul></ul><script>
@@ -125,17 +138,30 @@ def launching(
     with_notebook: bool = False,
     with_report: bool = False,
     with_admin_token: bool = False,
+    with_oauth: bool = False,
     **changes: Any,
 ) -> Iterator[Launching]:
-    """All three at work. `with_report`: the school's report was loaded before. `changes`: of the institution."""
+    """All three at work. `with_report`: the school's report was loaded before; `with_oauth`: people may connect their accounts. `changes`: of the institution."""
     with listening() as for_twin, listening() as for_gateway, listening() as for_notebook:
         twin_url = f"http://127.0.0.1:{_port(for_twin)}"
         gateway_url = f"http://localhost:{_port(for_gateway)}"
         notebook_url = f"http://notebook.localhost:{_port(for_notebook)}"
-        twin = create_twin(Options(**SMALL, public_url=twin_url, tool_url=gateway_url))
+        options = Options(
+            **SMALL,
+            public_url=twin_url,
+            tool_url=gateway_url,
+            auto_approve=with_oauth,
+            **(_ROOMY if with_oauth else {}),
+            oauth_redirect_uris=(f"{gateway_url}/oauth/callback",),
+        )
+        twin = create_twin(options)
         if with_admin_token:
             token = twin.state.cast.tokens["admin"]
             changes |= {"account_id": "1", "admin_token": Secret(token)}
+        if with_oauth:
+            client_id = str(key_id(twin.state.school, API_KEY))
+            secret = Secret(options.oauth_client_secret)
+            changes |= {"oauth": Oauth(client_id=client_id, client_secret=secret)}
         settings = configured(
             twin,
             database_url=f"sqlite://{folder / 'roster.db'}",

@@ -7,18 +7,19 @@ from typing import Any
 
 import pytest
 
-from gateway.canvas.client import Meter
+from gateway.canvas.client import Credential, Meter
 from gateway.errors import SourceError
 from gateway.http.client import Client
 from gateway.judgement import AccountFacts, Answer, Facts, sight
-from gateway.planner import Need, Scope, ScopeKind, Subject
+from gateway.planner import Budget, Need, Scope, ScopeKind, Subject, plan
 from gateway.prices import PriceBook
 from gateway.sight import Right
 from gateway.sources.courses import WHOLE, CoursesSource
 from gateway.uow import Database
 from gateway.viewer import Rights, Viewer
+from models.roster import Source
 from tests.factories import School
-from tests.gateway.sources.readers import Tokens
+from tests.gateway.sources.readers import Readers, Tokens
 from tests.upstream import Upstream, upstream
 from twin.faults import Kind
 from twin.records import Course
@@ -42,14 +43,20 @@ async def school(database: Database, twin: Upstream) -> School:
 
 
 def source_of(
-    school: School, twin: Upstream, http: Client, *, account: str = "1", token: bool = True
+    school: School,
+    twin: Upstream,
+    http: Client,
+    *,
+    account: str = "1",
+    token: bool = True,
+    own: dict[int, Credential] | None = None,
 ) -> CoursesSource:
     return CoursesSource(
         institution_id=school.id,
         account=account,
         canvas=twin.canvas(http),
         database=school.database,
-        credentials=Tokens(configured=twin.token() if token else None),
+        credentials=Tokens(configured=twin.token() if token else None, own=own or {}),
         prices=PriceBook(),
         clock=twin.clock.now,
     )
@@ -174,3 +181,54 @@ async def test_it_is_offered_to_those_who_see_an_account(
     course = Scope(kind=ScopeKind.PERSON, id=1)
     assert not await offered(school.viewer(), replace(NEED, scope=course))
     assert not await source_of(school, twin, http, token=False).offers([NEED], school.viewer(), now)
+
+
+async def test_without_an_admins_token_it_is_read_by_the_viewers_own_and_for_them_alone(
+    school: School, twin: Upstream, http: Client
+) -> None:
+    person = await school.person(name="Ada Admin")
+    source = source_of(school, twin, http, token=False, own={person: twin.token()})
+    rights = frozenset({Right.READ_COURSE_LIST})
+    answer = Answer(rights=rights, asked_at=twin.clock.now())
+    facts = Facts(person_id=person, accounts=(AccountFacts(below=None, answer=answer),))
+    viewer = school.viewer(rights=Rights(sight=sight(facts, None, twin.clock.now())))
+    viewer = replace(viewer, user_id=person)
+
+    [offer] = await source.offers([NEED], viewer, twin.clock.now())
+    await source.fill(offer, [NEED], viewer, Meter())
+
+    assert person == offer.eyes
+    rows = await school.database.rows(
+        "select authority from coverage where institution_id = $1", school.id
+    )
+    assert [f"person:{person}"] == [row["authority"] for row in rows]
+    assert len(living(twin)) == len(await kept(school, "id", "course"))
+
+
+async def test_a_report_is_cheaper_where_there_are_very_many(
+    school: School, twin: Upstream, http: Client
+) -> None:
+    """By what calls usually cost: the break-even lies at some thousand courses."""
+    source, now = source_of(school, twin, http), twin.clock.now()
+    patient = replace(NEED, deadline=timedelta(minutes=15))
+    readers = await Readers.open(twin, school.database, http, slug="other")
+
+    async def chosen() -> Source:
+        viewer = school.viewer()
+        offers = [
+            *await source.offers([patient], viewer, now),
+            *await readers.report.offers([patient], viewer, now),
+        ]
+        return plan([patient], offers, now, Budget()).answers[0].order[0].source
+
+    assert Source.ENROLLMENTS_API is await chosen()
+    await school.database.transact(
+        lambda tx: tx.run(
+            "insert into course (institution_id, canvas_id, sort_key, search_key, source, as_of)"
+            " with recursive n(i) as (select 1 union all select i + 1 from n where i < 15000)"
+            " select $1, 90000000 + i, '', '', 'REPORT', $2 from n",
+            school.id,
+            now,
+        )
+    )
+    assert Source.REPORT is await chosen()
