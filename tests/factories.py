@@ -69,6 +69,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
         "deployment_id": "1:abc",
         "launched_at": READ_AT,
     },
+    "launch_session": {"types": "", "roles": "[]", "shown": ""},
     "identity_conflict": {
         "source": "LAUNCH",
         "scope": "",
