@@ -1,6 +1,6 @@
 """`make bench`: the benchmarks of docs/benchmarks.md, each table printed as it stands there.
 
-    python -m bench [reads] [ingest] [planner] [growth] [peers] [--quick] [--write]
+    python -m bench [reads] [ingest] [planner] [bulk] [documents] [growth] [peers] [--quick] [--write]
 
 Needs wrk for `reads` and `peers`, and a PostgreSQL where databases may be made (`make bench` starts one). The peers are
 installed by npm, and run only where they are asked for.
@@ -13,13 +13,15 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import growth, ingest, node_peers, planner, read_tables
+from bench import bulk, documents, growth, ingest, node_peers, planner, read_tables
 from bench.page import put
 
 SUITES: dict[str, Callable[[Path, str, bool], str]] = {
     "reads": read_tables.run,
     "ingest": ingest.run,
     "planner": planner.run,
+    "bulk": bulk.run,
+    "documents": documents.run,
     "growth": growth.run,
     "peers": node_peers.run,
 }

@@ -88,9 +88,11 @@ def measured(folder: Path, postgres: str, *, quick: bool, institutions: int) -> 
             found.append(Growth(name=name, points=points))
         crowd = list(_crowd(running["PostgreSQL"], schools["PostgreSQL"], institutions))
         found.append(Growth(name="institutions", points={"PostgreSQL": crowd}))
-    if not quick:
-        charts.photograph(PICTURE, [_curve(one) for one in found])
-    return "\n\n".join(table(one) for one in found)
+    tables = "\n\n".join(table(one) for one in found)
+    if quick:
+        return tables
+    charts.photograph(PICTURE, [_curve(one) for one in found])
+    return f"![Milliseconds by rows, levels, courses and institutions]({PICTURE.name})\n\n{tables}"
 
 
 def _questions(*, quick: bool) -> Iterable[tuple[str, Sequence[int], Callable[[int], str]]]:

@@ -66,9 +66,11 @@ def run(folder: Path, postgres: str, quick: bool) -> str:  # noqa: FBT001  as ev
             seconds=3 if quick else 6,
             connections=16,
         )
-        if not quick:
-            _draw(runs)
-        return table(running, runs)
+        tables = table(running, runs)
+        if quick:
+            return tables
+        _draw(runs)
+        return f"![Requests a second, by server and question]({PICTURE.name})\n\n{tables}"
 
 
 def _install() -> None:

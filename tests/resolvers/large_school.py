@@ -29,7 +29,7 @@ _FILLING = [
         select n, $1, 10000000000000 + n, 'C' || n, 'I' || n, 'ctx' || n, 'Course ' || n, 'CODE ' || n, 'course ' || n,
         'course ' || n, case when n % 40 = 0 then 'DELETED' else 'AVAILABLE' end, 1 + n % 20, 1 + n % 8, {noon}, 'REPORT', {noon} from {series}"""),
     (SECTIONS, f"""insert into section (id, institution_id, canvas_id, sis_id, course_id, name, state, source, as_of)
-        select n, $1, 10000000000000 + n, 'X' || n, 1 + n % {COURSES}, 'Section ' || n, 'ACTIVE', 'REPORT', {{noon}}
+        select n, $1, 10000000000000 + n, 'X' || n, 1 + (n - 1) % {COURSES}, 'Section ' || n, 'ACTIVE', 'REPORT', {{noon}}
         from {{series}}"""),
     (PEOPLE, """insert into person (id, institution_id, canvas_id, name, sortable_name, sort_key, search_key, state,
         login_id, sis_id, email, login_source, login_as_of) select n, $1, 10000000000000 + n, 'Person ' || n,

@@ -1,6 +1,6 @@
 """Random queries that the schema allows: aliases, fragments, conditions by variable, filters, orders, cursors, unknown ids."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from random import Random
 from typing import Any
 
@@ -25,7 +25,10 @@ _AT_MOST = {"Query": 3, "CourseConnection": 3, "EnrollmentConnection": 3}
 
 
 class Query:
-    """One query while it is written. `ids` gives values by input or field and name, as ("CourseBy", "canvasId")."""
+    """One query while it is written. `ids` gives values by input or field and name, as ("CourseBy", "canvasId").
+
+    `without`: fields of the root that are not asked for.
+    """
 
     def __init__(
         self,
@@ -33,8 +36,10 @@ class Query:
         random: Random,
         ids: Mapping[tuple[str, str], Callable[[], Any]],
         cursors: list[str],
+        without: Collection[str] = (),
     ) -> None:
         self._schema = schema
+        self._without = without
         self._random = random
         self._ids = ids
         self._cursors = cursors
@@ -53,7 +58,7 @@ class Query:
     def _selection(self, type_: Any, depth: int) -> str:
         if is_abstract_type(type_):
             return self._abstract(type_, depth)
-        fields = list(type_.fields)
+        fields = [name for name in type_.fields if depth or name not in self._without]
         self._random.shuffle(fields)
         most = _AT_MOST.get(type_.name, 6)
         parts: list[str] = []

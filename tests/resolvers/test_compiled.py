@@ -24,6 +24,10 @@ from tests.resolvers.mixed_school import MixedSchool
 from tests.resolvers.random_queries import Query
 
 SAMPLE, ALL = 60, 5_000  # on each database
+ELSEWHERE = {
+    "webhooks",
+    "rosterChange",
+}  # what this graph has no room for, or what is there by chance alone
 DOCUMENTS = Documents(schema, Limits())
 COMPILED = Compiled(schema)
 
@@ -139,7 +143,7 @@ async def test_random_queries_have_one_answer(
     viewers, ways, cursors = eyes.viewers(mixed), Counter[Way](), list[str]()
     while ways.total() < (ALL if proving else SAMPLE):
         viewer = random.choice(viewers)
-        query = Query(schema._schema, random, known_ids(mixed, viewer, random), cursors)
+        query = Query(schema._schema, random, known_ids(mixed, viewer, random), cursors, ELSEWHERE)
         try:
             operation = DOCUMENTS.operation(query.text, None, query.variables)
         except Refused:  # as for two fields of one name that differ
@@ -153,4 +157,4 @@ async def test_random_queries_have_one_answer(
         )
         del cursors[:-40]
 
-    assert ways[Way.COMPILED] > ways.total() / 3  # many ask for what their viewer may not
+    assert ways[Way.COMPILED] > ways.total() / 2

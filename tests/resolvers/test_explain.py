@@ -32,7 +32,7 @@ COMPILED = Compiled(schema)
 _ALL = frozenset(Right)
 _STUDENT = frozenset({Right.READ, Right.READ_ROSTER, Right.NAMES})
 _WATCHES = CourseSight(course_id=7, rights=frozenset({Right.READ}), observed=frozenset({88}))
-_SECTION = CourseSight(course_id=7, rights=_ALL, sections=frozenset({6, 4006}))
+_SECTION = CourseSight(course_id=7, rights=_ALL, sections=frozenset({7, 4007}))
 SIGHTS = {
     "a service": None,
     "a teacher": Sight(person_id=77, courses=(CourseSight(course_id=7, rights=_ALL),)),
