@@ -10,13 +10,20 @@ from gateway.canvas.client import Call
 from gateway.change_paths import Path
 from gateway.errors import WriteRefused
 from gateway.readpath.registry import Reader
-from gateway.store import queued_jobs, repeats, roster_changes, roster_ground, roster_runs
+from gateway.store import (
+    queued_jobs,
+    repeats,
+    roster_changes,
+    roster_ground,
+    roster_runs,
+)
 from gateway.store.repeats import Request
 from gateway.store.roster_changes import OVER, Change, ChangeRow, State, Status, Wish
 from gateway.uow import Database, Transaction
 from gateway.viewer import Scope, Viewer
 from gateway.writes import roster_orders
 from gateway.writes.acting import check_may_write
+from gateway.writes.roster_audit import caller_of, note
 from gateway.writes.roster_jobs import JOB, Office
 from gateway.writes.roster_planning import Asked, ExactlyThese
 from gateway.writes.roster_rows import Miss, Said
@@ -82,7 +89,7 @@ class RosterChanges:
             asked,
             reader,
             _reading_call(office),
-            caller=_caller(viewer),
+            caller=caller_of(viewer),
             person_id=viewer.user_id,
             now=now,
         )
@@ -107,6 +114,7 @@ class RosterChanges:
             if request and (answer := await repeats.answer_to(tx, request)) is not None:
                 return int(answer)
             await self._enqueue(tx, viewer.institution_id, change)
+            await note(tx, viewer, change, confirmed, self._clock())
             if request:
                 await repeats.keep(tx, request, str(change_id), self._clock())
             return change_id
@@ -222,7 +230,7 @@ class RosterChanges:
         return await office.planning.inverse(
             viewer.institution_id,
             [replace(one, row=number) for number, one in enumerate(wanted, 1)],
-            caller=_caller(viewer),
+            caller=caller_of(viewer),
             person_id=viewer.user_id,
             now=self._clock(),
             undoes=change_id,
@@ -233,7 +241,7 @@ class RosterChanges:
         change = await roster_changes.find(self._database, viewer.institution_id, change_id)
         if change is None:
             return None
-        mine = change.caller == _caller(viewer)
+        mine = change.caller == caller_of(viewer)
         return change if mine or Scope.ADMIN in viewer.scopes else None
 
     async def rows(
@@ -284,20 +292,12 @@ def _reading_call(office: Office) -> Call | None:
         return None
 
 
-def _caller(viewer: Viewer) -> str:
-    """Whose plan it is: tokens of one name are one client, acting for whomever."""
-    if viewer.service is not None:
-        name = hashlib.sha256(viewer.service.name.encode()).hexdigest()[:24]
-        return f"service:{name}:{viewer.acts_for_id or 0}"
-    return f"person:{viewer.user_id}"
-
-
 def _request(viewer: Viewer, said: str, key: str | None) -> Request | None:
     if not key:
         return None
     return Request(
         institution_id=viewer.institution_id,
-        caller=_caller(viewer),
+        caller=caller_of(viewer),
         key=key,
         digest=hashlib.sha256(said.encode()).hexdigest(),
     )

@@ -13,9 +13,11 @@ from gateway.change_paths import Path
 from gateway.errors import WriteRefused
 from gateway.readpath.lookups import By
 from gateway.roster_change import Outcome
+from gateway.store import change_requests, pins
+from gateway.store.change_requests import Wanted as Requests
 from gateway.store.memberships import Guard
 from gateway.store.roster_changes import State, Status
-from gateway.uow import Database
+from gateway.uow import Database, Transaction
 from gateway.writes import csv_rows
 from gateway.writes.roster_changes import Wanted
 from gateway.writes.roster_planning import ExactlyThese
@@ -232,6 +234,29 @@ async def test_the_same_key_begins_it_once(many: Bulk) -> None:
         "select name from queued_job where institution_id = $1", many.institution_id
     )
     assert [row["name"] for row in queued] == ["roster change"]
+    noted = await change_requests.find(many.database, many.institution_id, Requests(limit=5))
+    assert [(one.operation, one.service) for one in noted] == [("applyRosterChange", "registrar")]
+    assert f'"rosterChange":{change}' in noted[0].asked
+
+
+@ON_SQLITE
+async def test_who_is_pinned_is_not_touched(many: Bulk) -> None:
+    first, second = (many.twin.school.users[one] for one in many.students()[:2])
+    rows = [many.said(first, S.DELETED), many.said(second, S.DELETED)]
+    found = await many.rows(await many.plan(rows))
+
+    async def pin(tx: Transaction) -> None:
+        new = pins.New(
+            institution_id=many.institution_id,
+            person_id=found[0].step.key.person,
+            pinned_at=many.twin.clock.now(),
+        )
+        await pins.add(tx, new)
+
+    await many.database.transact(pin)
+    kept, gone = await many.rows(await many.plan(rows))
+    assert (kept.outcome, gone.outcome) == (Outcome.REFUSED, Outcome.REMOVE)
+    assert kept.reason == "the enrollment is protected from changes of many"
 
 
 # What is broken of which calls, and how often; the path; what the change then is
