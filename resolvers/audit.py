@@ -26,6 +26,22 @@ from resolvers.provenance import described
 from resolvers.types import Course, Enrollment, User, resolved
 
 TYPE = "ChangeRequest"
+_WITHHELD = "the credential may not see what people are called"
+# What the texts of the audit name people by.
+_NAMED_BY = ("canvasId", "sisId", "loginId", "name")
+
+
+def _personal(key: str) -> Any:
+    """A text in which people are named, for whoever may see what they are called; that they were shown it is noted."""
+
+    async def shown(info: Info, root: strawberry.Parent[Row]) -> Any:
+        context = info.context
+        if root[key] is None or not context.reader.rights.sees("User", "canvasId"):
+            return None
+        context.shows(("User", root["person_id"] or 0), 1, _NAMED_BY)
+        return root[key]
+
+    return shown
 
 
 @strawberry.type(description="A change of one enrollment, or of a person, that was asked for.")
@@ -36,19 +52,26 @@ class ChangeRequest:
     asked_at: datetime = described("When it was asked for.")
     told_at: datetime | None = described("When Canvas was told; null: it was not.")
     ended_at: datetime | None = described("When it was known what came of it; null: it is not yet.")
-    input: str = described("What was asked for, as JSON.")
     service: str | None = described("The name of the service token that asked; null: none did.")
-    real_user: ID | None = described(
-        "The Canvas id of whoever acted as the person in Canvas; null: nobody did."
-    )
     authority: ChangeAuthority | None = described("On whose rights Canvas was told.")
-    told: str | None = described(
-        "The request that Canvas was sent, as JSON: verb, path and fields."
-    )
-    answer: str | None = described("What Canvas answered, as JSON; null: nothing that arrived.")
     read_back: bool = described("Whether the answer was lost, and what came of it was looked up.")
     error: MutationError | None = described("Why it was not done, or not as it was asked for.")
 
+    input: str | None = resolved(
+        _personal("input"), f"What was asked for, as JSON; null where {_WITHHELD}."
+    )
+    told: str | None = resolved(
+        _personal("told"),
+        f"The request that Canvas was sent, as JSON: verb, path and fields; null: none, or {_WITHHELD}.",
+    )
+    answer: str | None = resolved(
+        _personal("answer"),
+        f"What Canvas answered, as JSON; null: nothing that arrived, or {_WITHHELD}.",
+    )
+    real_user: ID | None = resolved(
+        _personal("realUser"),
+        f"The Canvas id of whoever acted as the person in Canvas; null: nobody did, or {_WITHHELD}.",
+    )
     actor: User | None = resolved(
         nodes.link("User", "actor_id"),
         "The person who asked, or for whom the service did; null: a service in its own name.",

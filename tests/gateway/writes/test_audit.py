@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.viewer import Scope, Viewer
+from gateway.viewer import PERSONAL, Rights, Scope, Viewer
 from tests.gateway.writes.changer import Changer, broken, codes
 from twin.faults import Kind
 from twin.records import Course
@@ -102,6 +102,22 @@ async def test_it_is_filtered_and_paged(changer: Changer, course: Course) -> Non
     assert first["changeRequests"]["pageInfo"]["hasNextPage"]
     seen = [one["enrollment"]["canvasId"] for one in [*first["changeRequests"]["nodes"], *rest]]
     assert [str(row.id) for row in reversed(rows)] == seen
+
+
+async def test_what_people_are_called_is_for_whoever_may_see_it(
+    changer: Changer, course: Course
+) -> None:
+    row = changer.enroll(course)
+    await changer.read(course)
+    await changer.do("endEnrollment", {"enrollment": changer.by(row), "task": "DELETE"})
+    viewer = replace(operator(changer), rights=Rights(hidden=PERSONAL))
+
+    data = await changer.execute(AUDIT, {}, viewer)
+
+    [one] = data["changeRequests"]["nodes"]
+    assert ("endEnrollment", "DONE") == (one["operation"], one["state"])
+    assert {None} == {one[name] for name in ("input", "told", "answer", "realUser")}
+    assert one["user"] == {"canvasId": None}
 
 
 @pytest.mark.parametrize("query", [AUDIT, PINS])

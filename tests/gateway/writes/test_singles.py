@@ -9,7 +9,7 @@ import pytest
 from gateway.canvas.client import Fixed, Meter
 from gateway.store import taking
 from gateway.viewer import Scope
-from tests.gateway.writes.changer import WRITER, Changer, codes
+from tests.gateway.writes.changer import ON_ONE_DATABASE, WRITER, Changer, codes
 from twin.records import Course, Enrollment, User
 
 START, END = datetime(2026, 2, 1, 8, tzinfo=UTC), datetime(2026, 6, 1, 8, tzinfo=UTC)
@@ -78,6 +78,7 @@ async def test_an_enrollment_is_made_and_everybody_sees_it(
     )
 
 
+@ON_ONE_DATABASE
 @pytest.mark.parametrize("key", ["demo", "unpublished", "bare"])
 async def test_the_state_that_a_new_enrollment_has(changer: Changer, key: str) -> None:
     """enrollments-api.md §4: what is asked for, but that nobody learns in a course that is not published."""
@@ -110,6 +111,7 @@ async def test_the_state_that_a_new_enrollment_has(changer: Changer, key: str) -
     assert expected == found
 
 
+@ON_ONE_DATABASE
 @pytest.mark.parametrize("state", ["active", "invited", "inactive", "completed", "rejected"])
 async def test_whoever_is_enrolled_already_is_not_reset(
     changer: Changer, course: Course, state: str
@@ -202,6 +204,7 @@ async def test_an_update_leaves_alone_what_it_does_not_name(
     assert (None, None) == (stored["start_at"], stored["end_at"])
 
 
+@ON_ONE_DATABASE
 @pytest.mark.parametrize("key", ["past", "future"])
 async def test_an_active_row_whose_dates_say_otherwise_stays_active(
     changer: Changer, key: str
@@ -316,6 +319,7 @@ async def test_a_service_needs_the_scope(changer: Changer, course: Course) -> No
     assert [] == await changer.intents()
 
 
+@ON_ONE_DATABASE
 @pytest.mark.parametrize(
     ("key", "may"), [("teacher", True), ("ta", True), ("student", False), ("sub_admin", True)]
 )
@@ -378,6 +382,7 @@ async def test_whoever_may_not_read_is_shown_nothing(changer: Changer, course: C
 # What is refused, by whom and why
 
 
+@ON_ONE_DATABASE
 @pytest.mark.parametrize(
     ("asked", "code", "path"),
     [
@@ -456,6 +461,7 @@ async def test_a_person_is_made_and_can_be_enrolled(changer: Changer, course: Co
     assert "invited" == row_of(changer, user, course).workflow_state
 
 
+@ON_ONE_DATABASE
 @pytest.mark.parametrize(
     ("asked", "code", "path"),
     [

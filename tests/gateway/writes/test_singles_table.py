@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.gateway.writes.changer import Changer, codes
+from tests.gateway.writes.changer import ON_ONE_DATABASE, Changer, codes
 
 TYPES = (
     "StudentEnrollment",
@@ -93,14 +93,14 @@ def of_test_student(task: str, state: str) -> Becomes:
     return expected if by_delete or by_put else Becomes(state, "NOT_SUPPORTED")
 
 
+@ON_ONE_DATABASE
 @pytest.mark.parametrize("task", TASKS)
-async def test_what_becomes_of_it(changer: Changer, engine: str, task: str) -> None:
-    types = TYPES if engine == "sqlite" else TYPES[::5]  # the database decides nothing of this
+async def test_what_becomes_of_it(changer: Changer, task: str) -> None:
     course = changer.twin.cast.courses["demo"]
     mutation, asked, outcomes = TASKS[task]
     rows = {
         (type_name, state): changer.enroll(course, type_name=type_name, state=state)
-        for type_name in types
+        for type_name in TYPES
         for state in STATES
     }
     await changer.read(course)
