@@ -1,8 +1,13 @@
-"""A real browser is launched in a frame: platform, tool and product on three sites, with and without cookies for frames."""
+"""A real browser is launched in a frame: platform, tool and product on three sites, with and without cookies for frames.
+
+The screenshot of each launch stays in pytest's folder; `pytest --screenshot` also saves one as docs/launch.png.
+"""
 
 import re
+import shutil
 from collections.abc import Iterator
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,9 +18,12 @@ from playwright.sync_api import (
 )
 
 from tests.acceptance.conftest import Open
-from tests.acceptance.frames import COOKIES, NONE_FOR_THE_TOOL, launched
+from tests.acceptance.frames import BLOCK_IN_FRAMES, COOKIES, NONE_FOR_THE_TOOL, launched
 from tests.acceptance.launching import Launching, launching, opened
+from tests.acceptance.server_process import ROOT
 from tests.twin.browser import posted_form
+
+SCREENSHOT = ROOT / "docs/launch.png"
 
 pytestmark = pytest.mark.browser
 
@@ -31,7 +39,12 @@ def world(tmp_path_factory: pytest.TempPathFactory, playwright: Playwright) -> I
 @pytest.mark.parametrize("tool", [1, 2], ids=["1.3", "1.1"])
 @pytest.mark.parametrize("preferences", COOKIES.values(), ids=COOKIES)
 def test_a_teachers_class_is_on_the_screen_of_the_product(
-    world: Launching, open_browser: Open, preferences: dict[str, Any], tool: int
+    world: Launching,
+    open_browser: Open,
+    preferences: dict[str, Any],
+    tool: int,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     context = open_browser(preferences)
 
@@ -39,7 +52,10 @@ def test_a_teachers_class_is_on_the_screen_of_the_product(
         teacher, course = world.cast.people["teacher"], world.cast.courses["demo"]
         expect(frame.locator("h1")).to_have_text(f"{teacher.name} in {course.name}")
         expect(frame.get_by_text(f"{world.cast.people['student'].name} (")).to_be_visible()
-        assert frame.locator("li").count() > 5
+        expect(frame.locator("li").nth(5)).to_be_visible()
+        page.screenshot(path=tmp_path / "launch.png")
+        if request.config.getoption("--screenshot") and preferences is BLOCK_IN_FRAMES:
+            shutil.copy(tmp_path / "launch.png", SCREENSHOT)
         kept = {cookie["name"] for cookie in context.cookies(world.gateway_url)}
         if preferences is NONE_FOR_THE_TOOL:
             assert not kept
