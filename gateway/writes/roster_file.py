@@ -13,7 +13,7 @@ from gateway.writes import roster_orders
 from gateway.writes.roster_book import PASSING, Book
 
 _SKEW = timedelta(minutes=10)  # between our clock and Canvas's, at most
-_LONGEST = timedelta(hours=6)
+_LONGEST = timedelta(hours=2)  # then it is asked anew, and at last a person is
 _AT_ONCE = 50  # rows that Canvas imports in one go (canvas-lms: app/models/sis_batch.rb)
 
 

@@ -364,6 +364,23 @@ async def test_warnings_of_a_file_come_to_their_rows_with_a_fix(many: Bulk) -> N
 
 
 @ON_SQLITE
+async def test_an_import_that_is_stuck_pauses_it_and_is_not_sent_again(many: Bulk) -> None:
+    users = many.strangers(2)
+    change = await many.plan([many.said(one) for one in users], Path.SIS_IMPORT)
+    await many.changes.apply(many.viewer, change, confirmed=None, key=None)
+    imports = many.twin.app.state.sis_imports
+    imports._freed_at = many.twin.clock.now() + timedelta(hours=5)
+    assert "is still created after" in (await many.work(change) or "")
+    assert (await many.change(change)).state is State.PAUSED
+    assert {row.status for row in await many.rows(change)} == {Status.SENDING}
+    assert await many.in_store(users[0]) == []
+    imports._freed_at = many.twin.clock.now()
+    assert (await many.apply(change)).state is State.SUCCEEDED
+    assert len(imports.batches) == 1
+    await many.told_is_true(change, users)
+
+
+@ON_SQLITE
 async def test_an_import_that_is_aborted_is_told_row_by_row(many: Bulk) -> None:
     users = many.strangers(2)
     change = await many.plan([many.said(one) for one in users], Path.SIS_IMPORT)
