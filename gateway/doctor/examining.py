@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
+from gateway.cache import Cache
 from gateway.canvas.buckets import LocalBuckets
 from gateway.canvas.service_tokens import ServiceTokens
 from gateway.doctor import people, platforms
@@ -42,7 +43,13 @@ async def examined(
             for finding in people.of_tokens(await canvas_tokens.all_of(database, institution.id)):
                 yield finding
     launches = Launches.build(settings, database, http, clock)
-    tokens = ServiceTokens(http=http, sign=launches.own_keys.sign, prices=PriceBook(), clock=clock)
+    tokens = ServiceTokens(
+        http=http,
+        sign=launches.own_keys.sign,
+        prices=PriceBook(),
+        cache=Cache(clock),  # its own: what it finds is to be true now
+        clock=clock,
+    )
     public_url = settings.server.public_url.rstrip("/")
     for platform in configured.lti13:
         async for finding in platforms.of_platform(http, tokens, platform, public_url):
