@@ -1,5 +1,6 @@
 """The plan of a change of many: what was asked for, against a roster that is fresh enough, and by which path."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from gateway.store.roster_ground import Seen
 from gateway.uow import Database
 from gateway.writes import roster_rows
 from gateway.writes.roster_reading import People, RosterReading
-from gateway.writes.roster_rows import Miss, Said
+from gateway.writes.roster_rows import Found, Miss, Said
 from models.roster import ROSTER_STATES, EnrollmentState, EnrollmentType, MutationErrorCode
 
 # A plan asks Canvas so much at most, for somebody waits; what it could not ask, the change looks at before it begins.
@@ -69,36 +70,23 @@ class Planning:
     ) -> int:
         """The id of the kept plan. WriteRefused where there is nothing to plan."""
         said = [row for row in asked.rows if isinstance(row, Said)]
+        unread = [row for row in asked.rows if isinstance(row, Miss)]
         found = await roster_rows.found(self.database, self.connections, reader, said)
         sections = await self._sections(asked, reader)
-        meant = [
-            *(row for row in asked.rows if isinstance(row, Miss)),
-            *roster_rows.meant(said, found),
-        ]
-        wanted = [row for row in meant if isinstance(row, Wanted)]
+        wanted, misses = await asyncio.to_thread(_meant, said, found)
         ground = _Ground(wanted=wanted, courses_of=sections)
         seen = await self._enrollments(reader, ground.courses)
-        if call is not None:
-            names = await self._names(reader, ground, seen)
-            people = ground.people(seen)
-            if await self._read(asked, call, people, names, seen):
-                seen = await self._enrollments(reader, ground.courses)
-                meant = [
-                    *(row for row in asked.rows if isinstance(row, Miss)),
-                    *roster_rows.meant(said, replace(found, seen=seen)),
-                ]
-                wanted = [row for row in meant if isinstance(row, Wanted)]
-        steps = roster_change.steps(
-            wanted, [one.present for one in seen], _exactly(asked, wanted, sections)
-        )
-        names = await self._names(reader, ground, seen)
-        misses = [row for row in meant if isinstance(row, Miss)]
-        texts = {row.row: row.text for row in said}
+        names = await self._named(reader.institution_id, ground, seen)
+        if call is not None and await self._read(asked, call, ground.people(seen), names, seen):
+            seen = await self._enrollments(reader, ground.courses)
+            wanted, misses = await asyncio.to_thread(_meant, said, replace(found, seen=seen))
+            names = await self._named(reader.institution_id, ground, seen)
+        exactly = _exactly(asked, wanted, sections)
         return await self._keep(
             reader.institution_id,
-            [change_paths.carried(step, names) for step in steps],
-            misses,
-            texts,
+            await asyncio.to_thread(_carried, wanted, seen, names, exactly),
+            [*unread, *misses],
+            {row.row: row.text for row in said},
             seen,
             _Frame(asked.path, caller, person_id, now),
         )
@@ -116,9 +104,8 @@ class Planning:
         """The plan that takes a change back."""
         ground = _Ground(wanted=list(wanted), courses_of={})
         seen = await roster_ground.enrollments(self.database, institution_id, ground.courses)
-        steps = roster_change.steps(wanted, [one.present for one in seen])
         names = await self._named(institution_id, ground, seen)
-        carried = [change_paths.carried(step, names) for step in steps]
+        carried = await asyncio.to_thread(_carried, wanted, seen, names, None)
         frame = _Frame(None, caller, person_id, now, undoes)
         return await self._keep(institution_id, carried, (), {}, seen, frame)
 
@@ -139,9 +126,6 @@ class Planning:
 
     async def _enrollments(self, reader: Reader, courses: Collection[int]) -> list[Seen]:
         return await roster_ground.enrollments(self.database, reader.institution_id, courses)
-
-    async def _names(self, reader: Reader, ground: "_Ground", seen: Sequence[Seen]) -> Names:
-        return await self._named(reader.institution_id, ground, seen)
 
     async def _named(self, institution_id: int, ground: "_Ground", seen: Sequence[Seen]) -> Names:
         people = {one for row in ground.wanted for one in _people_of(row)}
@@ -204,6 +188,24 @@ class Planning:
             key=lambda one: (one.row is None, one.row or 0),
         )
         return await roster_changes.keep(self.database, institution_id, planned, kept)
+
+
+# Deciding of 50,000 rows takes seconds, so it is done in threads: others go on meanwhile.
+
+
+def _meant(said: Sequence[Said], found: Found) -> tuple[list[Wanted], list[Miss]]:
+    meant = roster_rows.meant(said, found)
+    return (
+        [row for row in meant if isinstance(row, Wanted)],
+        [row for row in meant if isinstance(row, Miss)],
+    )
+
+
+def _carried(
+    wanted: Sequence[Wanted], seen: Sequence[Seen], names: Names, exactly: Exactly | None
+) -> list[Carried]:
+    steps = roster_change.steps(wanted, [one.present for one in seen], exactly)
+    return [change_paths.carried(step, names) for step in steps]
 
 
 @dataclass(frozen=True)
