@@ -94,7 +94,7 @@ class Compiled:
         self, document: Document, node: OperationDefinitionNode, given: Mapping[str, Any]
     ) -> Plan:
         if document.switches is None:
-            document.switches = switches(document.ast)
+            document.switches = switches(document.ast) if "@" in document.text else ()
         chosen = {name: given.get(name) for name in document.switches}
         key = (node.name and node.name.value, *chosen.values())
         if key not in document.plans:

@@ -6,6 +6,8 @@ resolvers then answer in their stead, and say what is wrong as GraphQL says it.
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 import msgspec
@@ -29,6 +31,7 @@ from gateway.readpath.shapes import Decode, Placed
 Waiting = list[list[tuple[Any, dict[str, Any]]]]
 
 _KEPT_LAYOUTS = 16
+_KEPT_CODES = 256
 
 _Layout = tuple[Placed, int]  # where a row's parts stand, and how wide its record is
 
@@ -113,7 +116,7 @@ class _Source:
         self._functions.append(f"def {signature}:\n{body}")
 
     def compiled(self, name: str) -> Any:
-        exec("\n".join(self._functions), self._known)  # noqa: S102  names of our own alone; texts stand in it by repr
+        exec(_code("\n".join(self._functions)), self._known)  # noqa: S102  names of our own alone; texts stand in it by repr
         return self._known[name]
 
     def known(self, value: object) -> str:
@@ -190,6 +193,12 @@ class _Source:
     def _name(self, kind: str) -> str:
         self._names += 1
         return f"{kind}{self._names}"
+
+
+# Forms of one shape are printed alike, whatever their aliases: compiling them is half of what a new document costs.
+@lru_cache(maxsize=_KEPT_CODES)
+def _code(source: str) -> CodeType:
+    return compile(source, "<form>", "exec")
 
 
 class _RecordSource(_Source):

@@ -157,4 +157,6 @@ async def test_random_queries_have_one_answer(
         )
         del cursors[:-40]
 
-    assert ways[Way.COMPILED] > ways.total() / 2
+    assert (
+        ways[Way.COMPILED] > ways.total() / 3
+    )  # many ask for what they may not, or by ids of nobody
