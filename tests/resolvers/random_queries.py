@@ -73,7 +73,8 @@ class Query:
 
     def _abstract(self, type_: Any, depth: int) -> str:
         possible = list(self._schema.get_possible_types(type_))
-        chosen = self._random.sample(possible, self._random.randint(1, 3))
+        count = min(self._random.randint(1, 3), len(possible))
+        chosen = self._random.sample(possible, count)
         parts = [f"... on {one.name} {self._selection(one, depth + 1)}" for one in chosen]
         if self._chance(0.7):
             parts.append(self._random.choice(["id", "__typename", "... on Node { id }"]))
