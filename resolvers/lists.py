@@ -2,11 +2,12 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
 import strawberry
 
-from gateway.readpath import answers, ledger
+from gateway.readpath import answers, ledger, past
 from gateway.readpath.answers import Parts, Question
 from gateway.readpath.filters import Filter
 from gateway.readpath.ledger import Parent
@@ -14,7 +15,7 @@ from gateway.readpath.levels import Level, Listing
 from gateway.readpath.paging import Direction, Order, Window, list_key
 from gateway.readpath.registry import TABLES, USER, Row
 from gateway.readpath.shapes import MakeDecode, Shape, as_rows
-from models.roster import FieldGroup
+from models.roster import FieldGroup, GapReason
 from resolvers import filters, inputs, needs
 from resolvers.context import Context, Info
 from resolvers.selection import Selection
@@ -43,6 +44,13 @@ WhichCourses = Annotated[inputs.CourseFilter | None, _WHICH]
 WhichSections = Annotated[inputs.SectionFilter | None, _WHICH]
 WhichUsers = Annotated[inputs.UserFilter | None, _WHICH]
 WhichRuns = Annotated[inputs.SyncRunFilter | None, _WHICH]
+AsOf = Annotated[
+    datetime | None,
+    strawberry.argument(
+        name="asOf",
+        description="As it was known then, and what each row links to; Canvas is not asked. Omitted: now.",
+    ),
+]
 _BY = strawberry.argument(description="The order; omitted: by ID.")
 EnrollmentsBy = Annotated[inputs.EnrollmentOrder | None, _BY]
 CoursesBy = Annotated[inputs.CourseOrder | None, _BY]
@@ -63,6 +71,7 @@ class Asked:
     after: str | None = None
     last: int | None = None
     before: str | None = None
+    as_of: datetime | None = None
 
 
 class Selected(NamedTuple):
@@ -100,6 +109,8 @@ async def listed(
     """The page of each parent, in their order."""
     context.reads_roster()
     question = await _question(context, type_name, column, asked, selected)
+    if asked.as_of is not None:
+        return await _as_of(context, question, parents, asked.as_of)
     by_name = question.level.listing.order.name == "USER_NAME"
     groups = needs.groups_of(context, type_name, selected.shape, by_name=by_name)
     return await answered(context, question, parents, groups)
@@ -116,12 +127,42 @@ async def answered(
     if "changeCursor" in question.parts.provenance:
         question = replace(question, change_cursor=await context.change_cursor())
     rows = await answers.connections_of(context.connections, context.reader, question, parents)
+    _note(context, question, parents, rows)
+    return needs.told(context, rows, outcomes, question.parts)
+
+
+async def _as_of(
+    context: Context, question: Question, parents: Sequence[Parent], moment: datetime
+) -> Sequence[Row]:
+    """The connection of each parent as it was known at a moment, by the feed alone."""
+    reader = context.reader
+    then = await past.at(context.connections, reader.institution_id, moment, reader.now)
+    rows = await answers.connections_of(
+        context.connections, replace(reader, past=then, now=moment), question, parents
+    )
+    _note(context, question, parents, rows)
+    if "gaps" in question.parts.provenance:
+        names = past.unkept(question.level.listing.shape)
+        for row in rows:
+            others = [gap for gap in row["provenance"]["gaps"] if gap["field"] not in names]
+            row["provenance"]["gaps"] = others + [_unkept(name) for name in names]
+    return needs.told(context, rows, (), question.parts)
+
+
+def _unkept(name: str) -> Row:
+    message = f"The feed does not tell of {name}, so nobody knows any more what it was."
+    return {"field": name, "reason": GapReason.NOT_CARRIED_BY_SOURCE, "message": message}
+
+
+def _note(
+    context: Context, question: Question, parents: Sequence[Parent], rows: Sequence[Row]
+) -> None:
+    """What the viewer could see more of, and whom they were shown."""
     shape = _people(question)
     for parent, row in zip(parents, rows, strict=True):
         context.notice(answers.limit_of(context.reader, question, parent))
         if shape is not None:
             context.shows(_subject(parent), len(row["nodes"]), shape.fields)
-    return needs.told(context, rows, outcomes, question.parts)
 
 
 def _people(question: Question) -> Shape | None:
@@ -253,7 +294,7 @@ _OF_SECTION = _of("section_id", _section_place)
 _OF_USER = _of("person_id", _user_place)
 
 
-async def courses(
+async def courses(  # noqa: PLR0913, PLR0917  the graph's arguments
     info: Info,
     which: WhichCourses = None,
     order_by: CoursesBy = None,
@@ -262,6 +303,7 @@ async def courses(
     after: After = None,
     last: Last = None,
     before: Before = None,
+    as_of: AsOf = None,
 ) -> Any:
     return await _COURSES.page(
         info,
@@ -273,10 +315,11 @@ async def courses(
         after=after,
         last=last,
         before=before,
+        as_of=as_of,
     )
 
 
-async def users(
+async def users(  # noqa: PLR0913, PLR0917  the graph's arguments
     info: Info,
     which: WhichUsers = None,
     order_by: UsersBy = None,
@@ -285,6 +328,7 @@ async def users(
     after: After = None,
     last: Last = None,
     before: Before = None,
+    as_of: AsOf = None,
 ) -> Any:
     return await _USERS.page(
         info,
@@ -296,6 +340,7 @@ async def users(
         after=after,
         last=last,
         before=before,
+        as_of=as_of,
     )
 
 
@@ -312,10 +357,11 @@ async def sections(
     freshness: Fresh = None,
     first: First = None,
     after: After = None,
+    as_of: AsOf = None,
 ) -> Any:
     """Of a course."""
     return await _SECTIONS.page(
-        info, root, which=which, freshness=freshness, first=first, after=after
+        info, root, which=which, freshness=freshness, first=first, after=after, as_of=as_of
     )
 
 
@@ -330,6 +376,7 @@ def _enrollments(listed: ListField) -> Any:
         freshness: Fresh = None,
         first: First = None,
         after: After = None,
+        as_of: AsOf = None,
     ) -> Any:
         return await listed.page(
             info,
@@ -339,6 +386,7 @@ def _enrollments(listed: ListField) -> Any:
             freshness=freshness,
             first=first,
             after=after,
+            as_of=as_of,
         )
 
     return enrollments

@@ -109,10 +109,13 @@ async def _newest(
         ("c.scope_kind = 'account'", *_scopes(statement, places)),
     )
     columns = "scope_kind, scope_id, source, authority, groups, states, whole"
+    until = ""
+    if reader.past is not None:
+        until = f" and c.began_at <= {statement.bind(reader.past.moment, 'timestamptz')}"
     sql = (
         f"select {columns}, began_at from (select c.*, row_number() over (partition by {columns}"
         " order by began_at desc) as nth from coverage c where c.institution_id = $1"
-        f" and {statement.any_of('c.subject', SUBJECTS[type_name], 'text')} and ({scopes})) newest"
+        f" and {statement.any_of('c.subject', SUBJECTS[type_name], 'text')} and ({scopes}){until}) newest"
         " where nth = 1 order by began_at desc"
     )
     found: dict[Place, list[Cover]] = {}

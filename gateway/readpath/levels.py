@@ -219,7 +219,7 @@ def _many_parents(statement: Statement, reader: Reader, listing: Listing) -> Pre
         page = f"select {inner.alias}.id from {inner} where {where} order by {inner_clause} limit {limit}"
         # the plus keeps SQLite from the institution's whole index where it does not know the table's size
         own = f"+{rows.alias}.institution_id = $1 and {rows.alias}.id in ({page})"
-        source = f"{parent_table} join {rows.table.name} {rows.alias} on {own}{rows.joins}"
+        source = f"{parent_table} join {rows.source} {rows.alias} on {own}{rows.joins}"
     return Prepared(
         sql=f"select {columns} from {source} order by {parent}, {clause}",
         values=tuple(statement.values),
@@ -249,6 +249,7 @@ def conditions(rows: From, reader: Reader, listing: Listing, parent: str | None)
     found = [f"{rows.alias}.institution_id = $1", *rows.seen()]
     if parent is not None:
         found.append(f"{rows.alias}.{listing.parent} = {parent}")
+        rows.near = f"{listing.parent} = {parent}"
     return found + listing.filter.conditions(rows, reader)
 
 

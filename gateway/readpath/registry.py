@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.identity import proposed
 from gateway.readpath import node_ids
+from gateway.readpath.past import Past
 from gateway.sight import Limit
 from gateway.viewer import Rights
 from models import canvas_ids, states
@@ -21,12 +22,13 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """For whom, of which institution and when rows are read."""
+    """For whom, of which institution and when rows are read; `past`: as they were then."""
 
     institution_id: int
     shard: int
     now: datetime = field(compare=False)  # readers are equal who are shown the same rows
     rights: Rights
+    past: Past | None = None
 
     def limit(self, subject: str, course_id: int | None, states: Iterable[str]) -> Limit | None:
         """Why a list may lack rows that the reader may not see."""

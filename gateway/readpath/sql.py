@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 
 from gateway.errors import BadRequest
-from gateway.readpath import visible
+from gateway.readpath import past, visible
 from gateway.readpath.registry import TABLES, Reader, Table
 from gateway.uow import Dialect
 
@@ -98,6 +98,9 @@ class From:
         self.statement = statement
         self._joined: dict[tuple[str, ...], tuple[Table, str]] = {(): (table, self.alias)}
         self._joins: list[str] = []
+        self.near: str | None = (
+            None  # `column = value` of the rows that are wanted, where the past asks for it
+        )
 
     def sql(self, template: str) -> str:
         return _PATH.sub(lambda match: self.join(_path(match[1]))[1], template)
@@ -125,7 +128,7 @@ class From:
             link = owner.links[path[-1]]
             table, alias = TABLES[link.type_name], self.statement.alias()
             self._joins.append(
-                f" left join {table.name} {alias} on {alias}.id = {owner_alias}.{link.column}"
+                f" left join {past.table(self.statement, table.type_name, table.name, None)} {alias} on {alias}.id = {owner_alias}.{link.column}"
                 f" and {alias}.institution_id = $1"
             )
             self._joined[path] = table, alias
@@ -135,8 +138,13 @@ class From:
     def joins(self) -> str:
         return "".join(self._joins)
 
+    @property
+    def source(self) -> str:
+        """The table, or what it was."""
+        return past.table(self.statement, self.table.type_name, self.table.name, self.near)
+
     def __str__(self) -> str:
-        return f"{self.table.name} {self.alias}{self.joins}"
+        return f"{self.source} {self.alias}{self.joins}"
 
 
 def below(path: tuple[str, ...], template: str) -> str:
