@@ -1,13 +1,19 @@
 """The operator's token tried out: whether Canvas takes it, what its owner may do, and what its key keeps back."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.canvas.client import Call, Canvas, Credential, Meter, Params
 from gateway.canvas.own_enrollments import OWN_STATES
-from gateway.doctor.findings import PERMISSIONS, Finding, of_permissions, of_scopes
+from gateway.doctor.findings import (
+    PERMISSIONS,
+    Finding,
+    Permission,
+    of_permissions,
+    of_scopes,
+)
 from gateway.errors import CredentialSpent, NotThere, SourceError, SourceRefused
 
 _SCOPE_MISSING = "Insufficient scopes"
@@ -18,11 +24,12 @@ _TOKEN = (
 
 @dataclass(kw_only=True)
 class Examination:
-    """Of one institution's token. `account`: the configured one; `lacking`: scopes that were found missing."""
+    """Of one institution's token. `account`: the configured one; `wanted`: permissions; `lacking`: scopes that were found missing."""
 
     canvas: Canvas
     credential: Credential
     account: str
+    wanted: Sequence[Permission] = PERMISSIONS
     lacking: list[str] = field(default_factory=list)
 
     async def findings(self) -> AsyncIterator[Finding]:
@@ -58,12 +65,12 @@ class Examination:
             )
             return
         yield Finding(key="account_id", what=f"account_id: account {self.account}")
-        asked: Params = [("permissions[]", one.name) for one in PERMISSIONS]
+        asked: Params = [("permissions[]", one.name) for one in self.wanted]
         told = await self._get(
             "url:GET|/api/v1/accounts/:account_id/permissions", f"{path}/permissions", asked
         )
         if told is not None:
-            for finding in of_permissions(told, self.account):
+            for finding in of_permissions(told, self.account, self.wanted):
                 yield finding
         async for finding in self._lists(path):
             yield finding

@@ -1,6 +1,6 @@
 """`roster doctor`: every configured credential and permission of an institution tried against Canvas."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
 from gateway.cache import Cache
@@ -8,14 +8,15 @@ from gateway.canvas.buckets import LocalBuckets
 from gateway.canvas.service_tokens import ServiceTokens
 from gateway.doctor import people, platforms
 from gateway.doctor.admin import Examination
-from gateway.doctor.findings import Finding
+from gateway.doctor.findings import PERMISSIONS, WRITING, Finding, Permission
 from gateway.http.client import Client
 from gateway.lti.launches import Launches
 from gateway.prices import PriceBook
 from gateway.settings import Institution, Settings
-from gateway.store import canvas_tokens, institutions
+from gateway.store import canvas_tokens, institutions, tokens
 from gateway.uow import Database
 from gateway.upstreams import upstreams
+from gateway.viewer import Scope
 
 
 async def examined(
@@ -33,7 +34,10 @@ async def examined(
         admin = upstream.credentials.admin()
         if admin is not None:
             examination = Examination(
-                canvas=upstream.canvas, credential=admin, account=configured.account_id
+                canvas=upstream.canvas,
+                credential=admin,
+                account=configured.account_id,
+                wanted=await _wanted(database, institution.id),
             )
             async for finding in examination.findings():
                 yield finding
@@ -43,7 +47,7 @@ async def examined(
             for finding in people.of_tokens(await canvas_tokens.all_of(database, institution.id)):
                 yield finding
     launches = Launches.build(settings, database, http, clock)
-    tokens = ServiceTokens(
+    services = ServiceTokens(
         http=http,
         sign=launches.own_keys.sign,
         prices=PriceBook(),
@@ -52,5 +56,12 @@ async def examined(
     )
     public_url = settings.server.public_url.rstrip("/")
     for platform in configured.lti13:
-        async for finding in platforms.of_platform(http, tokens, platform, public_url):
+        async for finding in platforms.of_platform(http, services, platform, public_url):
             yield finding
+
+
+async def _wanted(database: Database, institution_id: int) -> Sequence[Permission]:
+    """What writing takes, too, where some service may write."""
+    kept = await tokens.of_institution(database, institution_id)
+    writes = any(Scope.ROSTER_WRITE in one.scopes and one.revoked_at is None for one in kept)
+    return (*PERMISSIONS, *WRITING) if writes else PERMISSIONS

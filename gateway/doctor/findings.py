@@ -33,7 +33,7 @@ class Permission:
     needed_for: str
 
 
-# canvas-lms: app/models/role_override.rb
+# canvas-lms: app/models/role_override.rb. Labels have changed over the years, keys have not: both are told.
 PERMISSIONS: Sequence[Permission] = (
     Permission(
         name="become_user",
@@ -66,15 +66,46 @@ PERMISSIONS: Sequence[Permission] = (
     ),
 )
 
+_KINDS = {
+    "student": "Students",
+    "teacher": "Teachers",
+    "ta": "TAs",
+    "designer": "Designers",
+    "observer": "Observers",
+}
+WRITING: Sequence[Permission] = (
+    *(
+        Permission(
+            name=f"{verb}_{kind}_{preposition}_course",
+            label=f"Users - {label}: {verb}",
+            needed_for=f"changes that {verb} {label}",
+        )
+        for kind, label in _KINDS.items()
+        for verb, preposition in (("add", "to"), ("remove", "from"))
+    ),
+    Permission(
+        name="allow_course_admin_actions",
+        label="Users - allow administrative actions in courses",
+        needed_for="changes that conclude enrollments",
+    ),
+    Permission(
+        name="import_sis",
+        label="SIS Data - import",
+        needed_for="carrying changes of many by one file",
+    ),
+)
 
-def of_permissions(told: Mapping[str, object], account: str) -> Iterable[Finding]:
+
+def of_permissions(
+    told: Mapping[str, object], account: str, wanted: Sequence[Permission]
+) -> Iterable[Finding]:
     """From what Canvas says that the token's owner may do in the account."""
-    for one in PERMISSIONS:
+    for one in wanted:
         mend = (
             ""
             if told.get(one.name) is True
             else f"{one.needed_for}: in Canvas, Admin > account {account} > Permissions > Account Roles, give the role of the"
-            f' token\'s owner "{one.label}"'
+            f' token\'s owner "{one.label}" ({one.name})'
         )
         yield Finding(key=one.name, what=f'admin_token: permission "{one.label}"', mend=mend)
 

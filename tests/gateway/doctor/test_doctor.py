@@ -20,7 +20,7 @@ from gateway.doctor.findings import PERMISSIONS, Finding
 from gateway.http.client import Client
 from gateway.lti.launches import Launches
 from gateway.settings import Institution, Lti13, Oauth, Server, Settings
-from gateway.store import canvas_tokens, institutions
+from gateway.store import canvas_tokens, institutions, tokens
 from gateway.store.canvas_tokens import Value
 from gateway.uow import Database
 from tests.upstream import Upstream as Twin
@@ -172,6 +172,27 @@ async def test_a_permission_that_is_missing_is_named(patient: Patient, permissio
     label = next(one.label for one in PERMISSIONS if one.name == permission)
     assert label in missing[permission]
     assert "Account Roles" in missing[permission]
+
+
+async def test_what_writing_takes_is_asked_where_somebody_may_write(patient: Patient) -> None:
+    institution = await institutions.by_slug(patient.database, "demo")
+    assert institution is not None
+    taken = {"import_sis", "remove_student_from_course"}
+    for permission in taken:
+        patient.take_from_admins(permission)
+    assert {} == await patient.missing()
+
+    await tokens.create(
+        patient.database,
+        institution_id=institution.id,
+        name="writer",
+        scopes=("roster:write",),
+        now=now(),
+    )
+
+    missing = await patient.missing()
+    assert taken == missing.keys()
+    assert "(import_sis)" in missing["import_sis"]
 
 
 SCOPES_TRIED = (
