@@ -48,6 +48,7 @@ class CarriedRuns:
     clock: Callable[[], datetime]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     limits: Limits = Limits()  # noqa: RUF009  frozen
+    shown_every: float = 1.0
 
     async def carry(self, steps: Steps, institution_id: int, arguments: Mapping[str, Any]) -> None:
         """The job: one run, from wherever it is to its end."""
@@ -211,7 +212,7 @@ class CarriedRuns:
             account = (
                 run.scope.id if run.scope.kind is ScopeKind.ACCOUNT else await place.reported()
             )
-        async with Showing.of(self.database, run) as showing:
+        async with Showing.of(self.database, run, self.shown_every) as showing:
             while True:
                 try:
                     await import_report(

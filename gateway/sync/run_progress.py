@@ -10,7 +10,6 @@ from gateway.store.queued_runs import Run
 from gateway.sync.summary import Progress
 from gateway.uow import Database
 
-_WRITTEN_EVERY_SECONDS = 1.0
 # The parts of the whole that an import's phases are: reading compares every row, writing meets those that differ.
 _PARTS = {"reading": (0.1, 0.5), "writing": (0.5, 1.0)}
 
@@ -25,9 +24,10 @@ class Showing:
 
     @classmethod
     @asynccontextmanager
-    async def of(cls, database: Database, run: Run) -> AsyncIterator["Showing"]:
+    async def of(cls, database: Database, run: Run, every: float) -> AsyncIterator["Showing"]:
+        """`every`: how often it is written, in seconds."""
         showing = cls()
-        task = asyncio.create_task(showing._write(database, run))
+        task = asyncio.create_task(showing._write(database, run, every))
         try:
             yield showing
         finally:
@@ -41,10 +41,10 @@ class Showing:
         # Of several files each begins anew; what was shown stays.
         self._progress = max(self._progress, begins + (ends - begins) * share * 0.99)
 
-    async def _write(self, database: Database, run: Run) -> None:
+    async def _write(self, database: Database, run: Run, every: float) -> None:
         shown = 0.0
         while True:
             if self._progress > shown:
                 shown = self._progress
                 await queued_runs.advance(database, run.institution_id, run.id, shown)
-            await asyncio.sleep(_WRITTEN_EVERY_SECONDS)
+            await asyncio.sleep(every)

@@ -162,7 +162,6 @@ class TestOrigins:
     [
         ("text/plain", b'{"query": "{ hello }"}'),
         ("application/x-www-form-urlencoded", b"query=%7B%20hello%20%7D"),
-        ("multipart/form-data; boundary=x", b"--x--"),
         ("application/graphql", b"{ hello }"),
         ("application/json; charset=utf-16", '{"query": "{ hello }"}'.encode("utf-16")),
         ("", b'{"query": "{ hello }"}'),
@@ -172,6 +171,26 @@ def test_only_json_may_be_posted(client: TestClient, content_type: str, body: by
     answer = client.post("/graphql", content=body, headers={"content-type": content_type})
 
     assert (415, ["UNSUPPORTED_MEDIA_TYPE"]) == (answer.status_code, codes(answer.json()))
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({}, "`operations`"),
+        ({"operations": "{}", "map": "no"}, "`map`"),
+        ({"operations": "[]", "map": "{}"}, "batches"),
+        ({"operations": "{}", "map": '{"1": ["variables.file"]}'}, "'1'"),
+        ({"operations": "{}", "map": '{"0": ["variables.file"]}'}, "variables.file"),
+        ({"operations": '{"variables": {"file": 1}}', "map": '{"0": ["variables.file"]}'}, "null"),
+    ],
+)
+def test_a_form_of_another_shape_is_refused(
+    client: TestClient, form: dict[str, str], said: str
+) -> None:
+    answer = client.post("/graphql", files={"0": ("report.csv", b"x")}, data=form)
+
+    assert answer.status_code == 400
+    assert said in answer.json()["errors"][0]["message"]
 
 
 def test_a_large_body_is_refused_in_json_declared_or_not(client: TestClient) -> None:
