@@ -75,6 +75,7 @@ def main(database_url: str, *options: str) -> None:
         port=int(chosen.get("port", "0")),
         workers=int(chosen.get("workers", "1")),
         demo_token=chosen.get("demo_token"),
+        jobs=chosen.get("jobs") == "True",
         log_level=logging.INFO,
         ready=lambda port: print(port, flush=True),
     )

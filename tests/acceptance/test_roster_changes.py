@@ -1,7 +1,9 @@
 """Changes of many through the whole stack: planned over HTTP, carried out as a job, followed, read back, taken back."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from gateway.app import create_app, roster_graph
 from gateway.settings import load
 from tests.acceptance.conftest import database_of
+from tests.acceptance.server_process import serving
 from tests.acceptance.upstream import (
     Asked,
     Client,
@@ -22,6 +25,7 @@ from tests.acceptance.upstream import (
 from tests.conftest import ENGINES
 from tests.twin.serving import served
 from twin import making
+from twin.faults import Kind
 from twin.records import Section, User
 
 CHANGE = """id state path held removals message requests costs { path requests imported called left }
@@ -69,12 +73,21 @@ async def ask(client: Client, document: str, **variables: Any) -> Any:
     return next(iter(said["data"].values()))
 
 
-async def applied(client: Client, change: dict[str, Any]) -> dict[str, Any]:
-    """The change when it is over."""
+async def begun(client: Client, change: dict[str, Any]) -> str:
+    """The run that shows how far it is."""
     asked = {"rosterChange": change["id"], "confirmRemovals": change["removals"]}
     payload = await ask(client, APPLY, input=asked)
     assert payload["errors"] == []
-    run = payload["rosterChange"]["syncRun"]["id"]
+    run: str = payload["rosterChange"]["syncRun"]["id"]
+    return run
+
+
+async def applied(client: Client, change: dict[str, Any]) -> dict[str, Any]:
+    """The change when it is over."""
+    return await over(client, change, await begun(client, change))
+
+
+async def over(client: Client, change: dict[str, Any], run: str) -> dict[str, Any]:
     body = {"query": PROGRESS, "variables": {"id": run}}
     accept = {"accept": "text/event-stream"}
     async with client.stream("POST", "/graphql", json=body, headers=accept) as answer:
@@ -170,3 +183,43 @@ async def test_refusals_are_told_in_the_payload(client: Client, twin: Twin) -> N
     await applied(client, plan)
     payload = await ask(client, APPLY, input={"rosterChange": plan["id"]})
     assert [error["code"] for error in payload["errors"]] == ["CONFLICT"]
+
+
+@pytest.mark.parametrize(
+    "engine_name",
+    ["sqlite", pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.prove])],
+)
+async def test_a_server_that_is_killed_goes_on_when_it_is_started_again(
+    tmp_path: Path, engine_name: str
+) -> None:
+    with twin_served() as twin, database_of(engine_name, tmp_path) as url:
+        config = configured(twin, url, tmp_path)
+        people = [newcomer(twin, f"many{number}") for number in range(12)]
+        token = filled(twin, load(config), tmp_path)
+        section = {"canvasId": str(section_of(twin).id)}
+        rows = [
+            {"user": {"sisId": f"SIS-{one.name}"}, "section": section, "type": "STUDENT"}
+            for one in people
+        ]
+        late = twin.break_(Kind.LATE_ANSWER, r"enrollments$", method="POST", seconds=0.3)
+        options: dict[str, Any] = {"graph": "roster", "config": config, "jobs": True}
+        with serving(url, tmp_path / "first.log", **options) as server:
+            async with connected(server.url, token) as client:
+                asked = {"rows": rows, "path": "SINGLE_CALLS"}
+                plan = (await ask(client, PLAN, input=asked))["plan"]
+                run = await begun(client, plan)
+                await until(lambda: late.hits == 5 and states(twin, people[4]) == ["active"])
+                server.process.kill()
+        with serving(url, tmp_path / "second.log", **options) as server:
+            async with connected(server.url, token) as client:
+                done = await over(client, plan, run)
+        assert [row["status"] for row in done["rows"]["nodes"]] == ["DONE"] * len(people)
+        assert [states(twin, one) for one in people] == [["active"]] * len(people)
+        assert late.hits == len(people)  # nobody was told of twice
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.01)
