@@ -255,17 +255,18 @@ def create_app(
                 webhooks=Webhooks(database, seal, now, plain=server.allows_private_networks),
                 syncs=Syncs(database, now, background.asks),
             )
-            deliveries = Deliveries(
-                database=database,
-                feed=Feed(connections),
-                http=await stack.enter_async_context(
-                    Client(allows_private_networks=server.allows_private_networks)
-                ),
-                seal=seal,
-                clients=Clients(database, permissions.rights, now),
-                clock=now,
-            )
-            await stack.enter_async_context(deliveries.running())
+            if jobs:
+                # of its own: slow receivers keep no reads of Canvas waiting
+                outgoing = Client(allows_private_networks=server.allows_private_networks)
+                deliveries = Deliveries(
+                    database=database,
+                    feed=Feed(connections),
+                    http=await stack.enter_async_context(outgoing),
+                    seal=seal,
+                    clients=Clients(database, permissions.rights, now),
+                    clock=now,
+                )
+                await stack.enter_async_context(deliveries.running())
             operations = Operations(
                 make_graph(parts),
                 limits=limits or Limits(),
