@@ -23,6 +23,11 @@ _TOO_OLD: Mapping[str, str] = {
     "identity_conflict": f"resolved_at < $2 and resolution = '{Resolution.MOVE}'",
     "mutation_answer": "answered_at < $2",
     "intent": "ended_at < $2",
+    "roster_change_row": (
+        "roster_change_id in (select c.id from roster_change c where c.institution_id = $1"
+        " and (c.ended_at < $2 or (c.asked_at is null and c.planned_at < $2)))"
+    ),
+    "roster_change": "ended_at < $2 or (asked_at is null and planned_at < $2)",
     "permission_answer": "asked_at < $2",
     "lti_deployment": "last_seen_at < $2 and accepted_at is null",
     "session_secret": "expires_at < $3",
@@ -55,7 +60,7 @@ async def drop(
         gone[table] = await _in_steps(
             database,
             f"delete from {table} where institution_id = $1 and id in (select id from {table}"
-            f" where institution_id = $1 and {condition} and $2 <= $3 limit {_AT_ONCE})",  # every parameter has to stand there
+            f" where institution_id = $1 and ({condition}) and $2 <= $3 limit {_AT_ONCE})",  # every parameter has to stand there
             institution_id,
             now - kept,
             now,

@@ -38,6 +38,7 @@ NAMED_IN = (
     ("change", "actor_id"),
     ("intent", "actor_id"),
     ("pin", "pinned_by_id"),
+    ("roster_change", "person_id"),
 )
 # Rows that name things of several kinds, by kind and id.
 REFERS = (
@@ -96,12 +97,8 @@ async def erase(tx: Transaction, people: Sequence[int], word: Word) -> Mapping[s
                 word.institution_id,
                 authority,
             )
-        # what they changed of others stays on record, but not that it was they
-        await tx.run(
-            "update intent set caller = '', key = null where institution_id = $1 and caller = $2",
-            word.institution_id,
-            authority,
-        )
+    for one in people:
+        await _forget_doer(tx, word.institution_id, one)
     for table, column in ABOUT:
         gone[table] = gone.get(table, 0) + await _run(
             tx, f"delete from {table}", column, people, word
@@ -157,6 +154,24 @@ async def _silence(tx: Transaction, word: Word, subject: SubjectType, ids: Seque
             word.institution_id,
             subject.value,
         )
+
+
+async def _forget_doer(tx: Transaction, institution_id: int, person: int) -> None:
+    """What they changed of others stays on record, but not that it was they; nor what changes of many did to them."""
+    for column, table in (("caller = '', key = null", "intent"), ("caller = ''", "roster_change")):
+        await tx.run(
+            f"update {table} set {column} where institution_id = $1 and (caller = $2 or caller like $3)",
+            institution_id,
+            f"person:{person}",
+            f"service:%:{person}",
+        )
+    # whom a row is about stands in JSON (`gateway.roster_change.Key`)
+    await tx.run(
+        "update roster_change_row set said = null, step = null, reason = null, message = null, advice = null"
+        " where institution_id = $1 and step like $2",
+        institution_id,
+        f'%"person":{person},%',
+    )
 
 
 async def _secrets(tx: Transaction, word: Word, people: Sequence[int]) -> int:

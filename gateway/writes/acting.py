@@ -1,5 +1,6 @@
 """On whose rights Canvas is told of a change: a person's own token, the institution's standing in for them, or it alone."""
 
+import hashlib
 from dataclasses import dataclass
 
 from gateway.canvas.client import Call, Meter
@@ -33,6 +34,14 @@ def check_may_write(viewer: Viewer) -> None:
     if viewer.service is None and viewer.user_id is None:
         words = "The platform does not say who you are, so Canvas cannot be asked whether you may."
         raise WriteRefused(Code.NOT_PERMITTED, words)
+
+
+def caller_of(viewer: Viewer) -> str:
+    """Whose keys and plans they are: tokens of one name are one client, for each person whom it acts for."""
+    if viewer.service is not None:
+        name = hashlib.sha256(viewer.service.name.encode()).hexdigest()[:24]
+        return f"service:{name}:{viewer.acts_for_id or 0}"
+    return f"person:{viewer.user_id}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from gateway.store.intended import Problem
 from gateway.store.repeats import Request
 from gateway.uow import Database, Transaction
 from gateway.viewer import Scope, Viewer
+from gateway.writes.acting import caller_of
 from gateway.writes.ending import problem_of
 
 Pin: TypeAlias = pins.Pin
@@ -94,10 +95,9 @@ class Pins:
 
 
 def _request(viewer: Viewer, said: str, key: str) -> Request:
-    person = viewer.acts_for_id or viewer.user_id
     return Request(
         institution_id=viewer.institution_id,
-        caller="service" if person is None else f"person:{person}",
+        caller=caller_of(viewer),
         key=key,
         digest=hashlib.sha256(said.encode()).hexdigest(),
     )

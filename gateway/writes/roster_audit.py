@@ -1,6 +1,5 @@
 """Who asks for a change of many, and what the audit keeps of it."""
 
-import hashlib
 from datetime import datetime
 
 import orjson
@@ -10,14 +9,7 @@ from gateway.store.intended import Asked, State
 from gateway.store.roster_changes import Change
 from gateway.uow import Transaction
 from gateway.viewer import Viewer
-
-
-def caller_of(viewer: Viewer) -> str:
-    """Whose plan it is: tokens of one name are one client, acting for whomever."""
-    if viewer.service is not None:
-        name = hashlib.sha256(viewer.service.name.encode()).hexdigest()[:24]
-        return f"service:{name}:{viewer.acts_for_id or 0}"
-    return f"person:{viewer.user_id}"
+from gateway.writes.acting import caller_of
 
 
 async def note(

@@ -22,8 +22,8 @@ from gateway.store.roster_changes import OVER, Change, ChangeRow, State, Status,
 from gateway.uow import Database, Transaction
 from gateway.viewer import Scope, Viewer
 from gateway.writes import roster_orders
-from gateway.writes.acting import check_may_write
-from gateway.writes.roster_audit import caller_of, note
+from gateway.writes.acting import caller_of, check_may_write
+from gateway.writes.roster_audit import note
 from gateway.writes.roster_jobs import JOB, Office
 from gateway.writes.roster_planning import Asked, ExactlyThese
 from gateway.writes.roster_rows import Miss, Said

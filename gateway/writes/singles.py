@@ -18,7 +18,7 @@ from gateway.store.targets import Known
 from gateway.uow import Database
 from gateway.viewer import Viewer
 from gateway.writes import deciding
-from gateway.writes.acting import Acting, Actors, check_may_write
+from gateway.writes.acting import Acting, Actors, caller_of, check_may_write
 from gateway.writes.carrying import Carrier
 from gateway.writes.deciding import AlreadyThere, Expected, Update
 from gateway.writes.ending import Ended, problem_of
@@ -217,18 +217,14 @@ def _posted(change: Creation, known: Known) -> Posted:
 
 
 def _asked(viewer: Viewer, request: Request) -> Asked:
-    person = viewer.acts_for_id or viewer.user_id
     service = viewer.service
-    caller = f"person:{person}"
-    if person is None and service is not None:
-        caller = f"service:{hashlib.sha256(service.name.encode()).hexdigest()[:32]}"
     return Asked(
         operation=request.operation,
-        caller=caller,
+        caller=caller_of(viewer),
         key=request.key,
         digest=hashlib.sha256(f"{request.operation} {request.said}".encode()).hexdigest(),
         said=request.said,
         service=None if service is None else service.name,
-        actor_id=person,
+        actor_id=viewer.acts_for_id or viewer.user_id,
         real_user=None if viewer.launched is None else viewer.launched.real_user,
     )

@@ -142,7 +142,7 @@ async def test_nothing_is_left_of_an_erased_person(school: School) -> None:
         if MARK in str(value)
     }
     # rows that `rows_about` made with the mark where only the name in them is the person's
-    others = ("enrollment", "identity_conflict", "intent", "pin")
+    others = ("enrollment", "identity_conflict", "intent", "pin", "roster_change")
     assert marked <= {(table, name) for table in others for name in MODELS[table]._meta.fields_map}
     for table, column in PERSONAL:
         assert not {zoe, merged} & {row[column] for row in left[table]}, table
