@@ -43,7 +43,7 @@ lock: .venv/dev-ready   ## Resolve the dependencies anew into the two lock files
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-annotate --no-header --quiet -o requirements-dev.lock
 
 clean:            ## Remove what the targets above made
-	rm -rf .venv .run .mypy_cache .ruff_cache .pytest_cache .hypothesis node_modules scripts/graphiql/node_modules tests/acceptance/node/node_modules gateway/static/graphiql
+	rm -rf .venv .run .mypy_cache .ruff_cache .pytest_cache .hypothesis node_modules scripts/graphiql/node_modules tests/acceptance/node/node_modules bench/peers/node_modules gateway/static/graphiql
 
 .venv/run-ready: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
