@@ -25,6 +25,7 @@ RosterError                  anything that we say to a person; its text is the m
 └── PublicError              shown to the caller of the graph, with `code`
     ├── BadRequest           BAD_USER_INPUT: mend the query or its variables
     ├── CursorExpired        CURSOR_EXPIRED: what it points at is not kept any more; read anew
+    ├── FollowerBehind       RESUME: a stream that was read too slowly is over; ask anew behind `cursor`
     ├── Ambiguous            AMBIGUOUS: more than one thing has this id; ask by another
     ├── Unauthenticated      UNAUTHENTICATED: send a credential (HTTP 401)
     ├── Forbidden            FORBIDDEN: this credential may not
@@ -169,6 +170,18 @@ class BadRequest(PublicError):
 
 class CursorExpired(PublicError):
     code = "CURSOR_EXPIRED"
+
+
+class FollowerBehind(PublicError):
+    code = "RESUME"
+
+    def __init__(self, message: str, *, cursor: str) -> None:
+        super().__init__(message)
+        self.cursor = cursor
+
+    @property
+    def extensions(self) -> dict[str, object]:
+        return {"code": self.code, "cursor": self.cursor}
 
 
 class Ambiguous(PublicError):

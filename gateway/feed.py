@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from gateway.changes import FIELDS, SubjectType
-from gateway.errors import BadRequest, CursorExpired
+from gateway.errors import BadRequest, CursorExpired, FollowerBehind
 from gateway.readpath import visible
 from gateway.readpath.connections import Connections
 from gateway.readpath.filters import one_word_of
@@ -18,6 +18,7 @@ from models.roster import ChangeKind, Source
 
 _PREFIX = "change:"
 _BATCH = 500
+_MOST_BEHIND = 1_000
 
 
 class Entry(NamedTuple):
@@ -121,9 +122,12 @@ class Feed:
     `nudge` spares the wait for those written by this one.
     """
 
-    def __init__(self, connections: Connections, *, interval: float = 0.5) -> None:
+    def __init__(
+        self, connections: Connections, *, interval: float = 0.5, patience: float = 10.0
+    ) -> None:
         self._connections = connections
         self._interval = interval
+        self._patience = patience
         self._news = asyncio.Event()
         self._looks: dict[int, _Look] = {}
 
@@ -176,7 +180,11 @@ class Feed:
     async def follow(
         self, reader: Reader, changes: ChangeFilter, *, after: int | None = None
     ) -> AsyncGenerator[Entry, None]:
-        """Changes behind position `after` (None: from now on), then each new one as it is committed. Never ends."""
+        """Changes behind position `after` (None: from now on), then each new one as it is committed.
+
+        Nothing is kept for a follower but the entries of one read: the next are read when they are asked for. Whoever leaves
+        one waiting longer than `patience` while many more have come, is told where to resume: FollowerBehind.
+        """
         institution_id = reader.institution_id
         position = await self.head(institution_id) if after is None else after
         while True:
@@ -186,8 +194,20 @@ class Feed:
                     reader, changes, after=position, limit=_BATCH, until=head
                 )
                 for entry in entries:
+                    given_at = asyncio.get_running_loop().time()
                     yield entry
+                    waited = asyncio.get_running_loop().time() - given_at
+                    if waited > self._patience:
+                        await self._require_near(institution_id, entry)
                 position = entries[-1].position if len(entries) == _BATCH else head
+
+    async def _require_near(self, institution_id: int, entry: Entry) -> None:
+        behind = await self.head(institution_id) - entry.position
+        if behind > _MOST_BEHIND:
+            raise FollowerBehind(
+                f"This stream is read too slowly: {behind} changes wait. Ask anew behind `cursor`, or page by `changes`.",
+                cursor=entry.cursor,
+            )
 
     async def moved(self, seconds: float | None = None) -> None:
         """Returns at the next `nudge`, or when the interval (or `seconds`) is over."""

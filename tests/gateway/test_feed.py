@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, FollowerBehind
 from gateway.feed import ChangeFilter, Entry, Feed, cursor_of, position_of
 from gateway.readpath.connections import Connections, open_connections
 from gateway.uow import Dialect
@@ -105,6 +105,39 @@ async def test_a_long_feed_is_replayed_whole(
         assert [entry.subject_id for entry in await take(entries, 10)] == list(range(10))
     async with aclosing(feed.follow(school.reader(), created, after=0)) as entries:
         assert [entry.subject_id for entry in await take(entries, 5)] == [0, 2, 4, 6, 8]
+
+
+async def test_a_slow_follower_is_told_where_to_resume(
+    school: School, connections: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.feed._MOST_BEHIND", 3)
+    feed = Feed(connections, interval=0.02, patience=0.0)
+    for row in range(6):
+        await school.change("Course", row)
+
+    async with aclosing(feed.follow(school.reader(), EVERYTHING, after=0)) as slow:
+        first = await take(slow, 1)
+        with pytest.raises(FollowerBehind, match="5 changes wait") as told:
+            await take(slow, 1)
+    assert {"code": "RESUME", "cursor": first[0].cursor} == told.value.extensions
+
+    position = position_of(told.value.cursor)
+    patient = Feed(connections, interval=0.02)
+    async with aclosing(patient.follow(school.reader(), EVERYTHING, after=position)) as again:
+        rest = await take(again, 5)
+    assert [2, 3, 4, 5, 6] == [entry.position for entry in rest]
+
+
+async def test_nothing_is_read_ahead_of_a_follower(school: School, connections: Counting) -> None:
+    """What waits for a slow one waits in the database."""
+    for row in range(4):
+        await school.change("Course", row)
+    async with aclosing(Feed(connections).follow(school.reader(), EVERYTHING, after=0)) as slow:
+        await take(slow, 1)
+        fetched = connections.fetched
+        for row in range(50):
+            await school.change("Course", row)
+        assert fetched == connections.fetched
 
 
 async def test_a_nudge_spares_the_wait(school: School, connections: Counting) -> None:
