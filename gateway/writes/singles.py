@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -26,6 +27,9 @@ from gateway.writes.orders import Order, target_of
 from models.roster import EnrollmentState, EnrollmentType, MutationErrorCode
 
 _SETTLED_EVERY_SECONDS = 30.0
+_SECONDS_TO_END = 10.0
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,9 +101,9 @@ class Singles:
         return await asyncio.shield(task)
 
     async def close(self) -> None:
-        """Wait for what was begun."""
+        """Wait for what was begun; what takes too long is found out about at the next start."""
         if self._running:
-            await asyncio.wait(self._running.values())
+            await asyncio.wait(self._running.values(), timeout=_SECONDS_TO_END)
 
     async def take_up(self) -> None:
         """Before anything is asked of this process: what it left open when it ended, nobody is at."""
@@ -114,6 +118,8 @@ class Singles:
                 await self._carrier.settle_left_open(self._actors.service(background=True))
             except WriteRefused:
                 return  # nobody to look as
+            except Exception:  # noqa: BLE001  whatever it was: it is looked again
+                _log.exception("what came of changes that were left open could not be found out")
             await self._carrier.sleep(_SETTLED_EVERY_SECONDS)
 
     async def _carried_out(

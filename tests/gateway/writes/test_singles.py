@@ -347,6 +347,24 @@ async def test_canvas_judges_whom_the_service_acts_for(
         assert person == (await changer.told())[-1]["actor_id"]
 
 
+async def test_a_launched_person_needs_no_scope(changer: Changer, course: Course) -> None:
+    row, other = changer.enroll(course), changer.enroll(course)
+    await changer.read(course)
+    teacher = await changer.person_id(changer.twin.cast.people["teacher"])
+    launched = replace(changer.readers.school.viewer(), user_id=teacher)
+    stranger = replace(launched, user_id=None)
+
+    done = await changer.do(
+        "endEnrollment", {"enrollment": changer.by(row), "task": "DELETE"}, launched
+    )
+    refused = await changer.do(
+        "endEnrollment", {"enrollment": changer.by(other), "task": "DELETE"}, stranger
+    )
+
+    assert ([], "deleted") == (done["errors"], row.workflow_state)
+    assert (["NOT_PERMITTED"], "active") == (codes(refused), other.workflow_state)
+
+
 async def test_a_persons_own_token_comes_first(changer: Changer, course: Course) -> None:
     row = changer.enroll(course)
     await changer.read(course)

@@ -284,7 +284,7 @@ async def test_whoever_comes_late_tells_nothing(changer: Changer, course: Course
     await changer.read(course)
     asked = {"enrollment": changer.by(row), "task": "DELETE", "idempotencyKey": "once"}
     late_to_know = changer.twin.break_(
-        Kind.LATE_ANSWER, "user_id=", method="GET", seconds=1.0, count=1
+        Kind.LATE_ANSWER, "user_id=", method="GET", seconds=4.0, count=1
     )
     late = asyncio.create_task(changer.do("endEnrollment", asked))
     while not late_to_know.hits:  # noqa: ASYNC110  the twin counts in a thread of its own
