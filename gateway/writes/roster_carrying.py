@@ -91,7 +91,9 @@ class Carrying:
             unchanged=done[Outcome.NOTHING],
             set_aside=done[Outcome.REFUSED],
         )
-        await book.write(ended=Ended(state=_state(statuses), tally=tally))
+        await book.write(
+            ended=Ended(state=_state(statuses), message=_summary(statuses), tally=tally)
+        )
 
 
 def paused(message: str) -> dict[str, object]:
@@ -130,6 +132,17 @@ def _as_shown(key: Key, now: Mapping[Key, Present]) -> str:
     if stands is None:
         return "Canvas took it without a word, and shows no such enrollment"
     return f"Canvas took it without a word, and shows it as {stands.state} with the dates and limits it has"
+
+
+def _summary(counts: Mapping[Status, int]) -> str | None:
+    """What is not as planned; None where all is."""
+    failed, left = counts.get(Status.FAILED, 0), counts.get(Status.LEFT, 0)
+    said = [
+        f"{rows} rows {words}"
+        for rows, words in ((failed, "failed"), (left, "were left as they were"))
+        if rows
+    ]
+    return ", ".join(said) or None
 
 
 def _state(counts: Mapping[Status, int]) -> State:

@@ -62,6 +62,17 @@ async def _killed_until_done(many: Bulk, change: int, strides: Iterator[int]) ->
     raise AssertionError
 
 
+def _each(proving: bool) -> Iterator[int]:
+    """By a file there are few points, and each is hit under --prove; the pages of a long list are all one."""
+    yield from range(1, 25, 1 if proving else 3)
+    yield from (25 * 2**power for power in count())
+
+
+def _some(step: int) -> Iterator[int]:
+    """By calls there are many points of the few kinds."""
+    return count(step, step)
+
+
 def _entries(rows: list[dict[str, object]]) -> Counter[tuple[object, object, object]]:
     """What the feed tells of each enrollment's state."""
     told: Counter[tuple[object, object, object]] = Counter()
@@ -116,9 +127,7 @@ async def test_killed_anywhere_it_ends_as_planned_exactly_once(
         await many.changes.apply(
             many.viewer, change, confirmed=(await many.change(change)).removals, key=None
         )
-        # by a file there are few points: each is hit under --prove; by calls there are many: some of each kind
-        step = 997 if proving else 31
-        strides = count(1, 1 if proving else 3) if path is Path.SIS_IMPORT else count(step, step)
+        strides = _each(proving) if path is Path.SIS_IMPORT else _some(997 if proving else 31)
         kills.append(await _killed_until_done(many, change, strides))
         await _is_exactly_once(many, change, users, state.lower())
         after = many.twin.billed()
