@@ -1,5 +1,6 @@
 """A receiver of webhooks, as a host product would build it on the `standardwebhooks` package."""
 
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,7 @@ class Receiver:
     requests: int = 0
     refused: int = 0
     messages: dict[str, Any] = field(default_factory=dict)
+    arrived: threading.Event = field(default_factory=threading.Event)
 
     @property
     def app(self) -> Starlette:
@@ -40,4 +42,5 @@ class Receiver:
             self.refused += 1
             return Response(status_code=401)
         self.messages.setdefault(request.headers["webhook-id"], told)
+        self.arrived.set()
         return Response(status_code=204)
