@@ -58,9 +58,11 @@ class Book:
         return self.reading.institution_id
 
     async def rows(self, statuses: Collection[Status]) -> list[ChangeRow]:
-        return await roster_changes.page(
+        """But for those of people who were erased meanwhile: what was to happen to them is not known any more."""
+        rows = await roster_changes.page(
             self.database, self.institution_id, self.change.id, statuses=statuses
         )
+        return [row for row in rows if row.carried is not None]
 
     async def write(
         self,

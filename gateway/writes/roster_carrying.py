@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gateway.change_paths import Names
 from gateway.roster_change import Key, Outcome, Present
 from gateway.store import roster_changes
 from gateway.store.roster_changes import ChangeRow, Progress, State, Status, Wish
@@ -45,8 +46,9 @@ class Carrying:
         if book.change.checked_at is not None:
             return True
         waiting = await book.rows((Status.WAITING,))
-        now = await book.read(waiting, await book.names(waiting), ours=False) if waiting else {}
-        moved = {row.place for row in waiting if _has_moved(row, now)}
+        names = await book.names(waiting)
+        now = await book.read(waiting, names, ours=False) if waiting else {}
+        moved = {row.place for row in waiting if _has_moved(row, now, names)}
         if not moved:
             await book.write(columns={"checked_at": book.clock()})
             return True
@@ -101,8 +103,14 @@ def paused(message: str) -> dict[str, object]:
     return {"state": State.PAUSED, "message": message, "wish": None}
 
 
-def _has_moved(row: ChangeRow, now: Mapping[Key, Present]) -> bool:
-    return any(part.has_moved(now.get(part.key)) for part in roster_orders.parts(row.step))
+def _has_moved(row: ChangeRow, now: Mapping[Key, Present], names: Names) -> bool:
+    """Whoever, or whatever section, is not there any more has moved, too."""
+    return any(
+        part.key.person not in names.people
+        or part.key.section not in names.sections
+        or part.has_moved(now.get(part.key))
+        for part in roster_orders.parts(row.step)
+    )
 
 
 def _became(row: ChangeRow, now: Mapping[Key, Present]) -> Progress:

@@ -226,7 +226,7 @@ class RosterChanges:
             words = "It changed nothing, so there is nothing to take back."
             raise WriteRefused(Code.INVALID, words, "rosterChange")
         office = self._office(viewer.institution_id)
-        wanted = [one for row in rows for one in roster_change.inverse(row.step)]
+        wanted = [one for row in rows if row.carried for one in roster_change.inverse(row.step)]
         return await office.planning.inverse(
             viewer.institution_id,
             [replace(one, row=number) for number, one in enumerate(wanted, 1)],
