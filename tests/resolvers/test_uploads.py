@@ -15,11 +15,11 @@ _FORM = (
 )
 
 
-def form(*, body: bytes = _FORM, **headers: str) -> Request:
+def form(**headers: str) -> Request:
     told = {"content-type": "multipart/form-data; boundary=x", **headers}
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
+        return {"type": "http.request", "body": _FORM, "more_body": False}
 
     return Request(
         {
