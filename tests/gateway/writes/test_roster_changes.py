@@ -1,12 +1,11 @@
 """Changes of many on the twin: planned, carried out by either path, read back, and taken back."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-import stamina
 
 from gateway.canvas.client import Fixed
 from gateway.change_paths import Path
@@ -23,24 +22,12 @@ from gateway.writes.roster_changes import Wanted
 from gateway.writes.roster_planning import ExactlyThese
 from models.roster import EnrollmentState, EnrollmentType
 from tests.gateway.writes.bulk import Bulk, bulk
-from tests.upstream import Upstream, upstream
+from tests.upstream import Upstream
 from twin.faults import Kind
 
 S = EnrollmentState
 ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 BOTH = pytest.mark.parametrize("path", list(Path))
-
-
-@pytest.fixture(autouse=True)
-def _retries_do_not_wait() -> Iterator[None]:
-    with stamina.set_testing(testing=True, attempts=2):
-        yield
-
-
-@pytest.fixture
-def twin() -> Iterator[Upstream]:
-    with upstream() as running:
-        yield running
 
 
 @pytest.fixture
