@@ -263,7 +263,8 @@ def create_app(
                     feed=Feed(connections),
                     http=await stack.enter_async_context(outgoing),
                     seal=seal,
-                    clients=Clients(database, permissions.rights, now),
+                    clients=Clients(database, permissions.rights),
+                    accesses=accesses,
                     clock=now,
                 )
                 await stack.enter_async_context(deliveries.running())

@@ -1,9 +1,8 @@
 """What the client of a webhook may be told: as much as its service tokens let it read."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from dataclasses import replace
 
-from gateway.readpath.registry import Reader
 from gateway.store import institutions, tokens
 from gateway.uow import Database
 from gateway.viewer import Rights, Scope, Service, Viewer
@@ -16,12 +15,11 @@ _MAY_FOLLOW = frozenset({Scope.CHANGES_READ, Scope.ROSTER_READ})
 class Clients:
     """Of all institutions. `judge`: the rights of a viewer."""
 
-    def __init__(self, database: Database, judge: Judge, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, judge: Judge) -> None:
         self._database = database
         self._judge = judge
-        self._clock = clock
 
-    async def reader(self, institution_id: int, client: str) -> Reader | None:
+    async def viewer(self, institution_id: int, client: str) -> Viewer | None:
         """With the rights of all its live tokens together; None where none of them may follow the feed."""
         institution = await institutions.by_id(self._database, institution_id)
         live = [
@@ -40,9 +38,4 @@ class Clients:
             scopes=scopes,
             service=Service(token_id=live[-1].id, name=client),
         )
-        return Reader(
-            institution_id=institution.id,
-            shard=institution.shard,
-            now=self._clock(),
-            rights=await self._judge(viewer),
-        )
+        return replace(viewer, rights=await self._judge(viewer))

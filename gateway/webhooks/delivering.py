@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from gateway.access import Accesses
+from gateway.changes import FIELDS, SubjectType
 from gateway.errors import CursorExpired, OutboundError
 from gateway.feed import ChangeFilter, Entry, Feed
 from gateway.http.client import Client, Request, Response
@@ -25,6 +27,7 @@ from gateway.store import webhook_messages, webhooks
 from gateway.store.webhook_messages import Message
 from gateway.store.webhooks import Webhook
 from gateway.uow import Database, Transaction
+from gateway.viewer import PERSONAL, Viewer
 from gateway.webhooks import messages, retries
 from gateway.webhooks.clients import Clients
 
@@ -60,6 +63,7 @@ class Deliveries:
         http: Client,
         seal: Seal,
         clients: Clients,
+        accesses: Accesses,
         clock: Callable[[], datetime],
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -68,6 +72,7 @@ class Deliveries:
         self._http = http
         self._seal = seal
         self._clients = clients
+        self._accesses = accesses
         self._clock = clock
         self._chance = chance
 
@@ -126,17 +131,23 @@ class Deliveries:
         webhook = await webhooks.find(self._database, institution_id, webhook_id)
         if webhook is None or webhook.disabled_at is not None:
             return False
-        reader = await self._clients.reader(institution_id, webhook.client)
-        if reader is None:
+        viewer = await self._clients.viewer(institution_id, webhook.client)
+        if viewer is None:
             await self._switch_off(webhook, NOBODY)
             return False
+        reader = Reader(
+            institution_id=institution_id,
+            shard=viewer.shard,
+            now=self._clock(),
+            rights=viewer.rights,
+        )
         message = await webhook_messages.waiting(self._database, institution_id, webhook_id)
         if message is None:
             await self._make_next(webhook, reader)
             message = await webhook_messages.waiting(self._database, institution_id, webhook_id)
         if message is None or message.next_at > self._clock():
             return False
-        outcome = await self._attempt(webhook, message, reader)
+        outcome = await self._attempt(webhook, message, reader, viewer)
         if outcome.error is None:
             await self._taken(webhook, message, outcome)
             return True
@@ -182,7 +193,9 @@ class Deliveries:
             reader, which, after=after, limit=CHANGES_AT_ONCE, until=until
         )
 
-    async def _attempt(self, webhook: Webhook, message: Message, reader: Reader) -> _Outcome:
+    async def _attempt(
+        self, webhook: Webhook, message: Message, reader: Reader, viewer: Viewer
+    ) -> _Outcome:
         entries = await self._entries(
             webhook, reader, after=message.after_position, until=message.until_position
         )
@@ -192,12 +205,23 @@ class Deliveries:
         text = messages.body(kind, message.made_at, message.until_position, entries or (), reader)
         signed = messages.headers(message.name, self._clock(), text, self._secrets(webhook))
         request = Request("POST", webhook.url, content=text.encode(), headers=signed)
+        self._note(viewer, entries or ())
         try:
             return _judged(
                 await self._http.send(request, max_bytes=_MOST_BYTES, max_seconds=SECONDS)
             )
         except OutboundError as error:
             return _Outcome(None, str(error))
+
+    def _note(self, viewer: Viewer, entries: Sequence[Entry]) -> None:
+        """That the feed tells of people, for the access log: once it is on its way nobody can take it back."""
+        people = {one.subject_id for one in entries if one.subject_type == SubjectType.USER}
+        count = len(people) + sum(one.subject_type == SubjectType.ENROLLMENT for one in entries)
+        told = PERSONAL - viewer.rights.hidden
+        fields = FIELDS[SubjectType.USER].values()
+        if count:
+            shown = tuple(sorted(name for name in fields if f"User.{name}" in told))
+            self._accesses.note(viewer, ("Feed", 0), count, shown)
 
     async def _cut(self, message: Message, until: int) -> Message:
         """The message, of which more is meant than when it was made (the filter or the rights changed): the rest is another one."""

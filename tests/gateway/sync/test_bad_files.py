@@ -14,11 +14,11 @@ from gateway.sync.job import Guard
 from gateway.sync.report_files import Limits
 from models.roster import SyncRunState
 from tests.gateway.sync.conftest import School
-from tests.gateway.sync.reports import csv_text, enrollment, report, user, zipped
+from tests.gateway.sync.reports import Files, csv_text, enrollment, report, user, zipped
 
 PEOPLE = [user(9001 + n, f"Given{n} Family{n}") for n in range(12)]
 ROSTER = [enrollment(30001 + n, 9001 + n) for n in range(12)]
-SCHOOL = {
+SCHOOL: Files = {
     "courses": [{"canvas_course_id": 501, "short_name": "BIO", "long_name": "Botany"}],
     "users": PEOPLE,
     "enrollments": ROSTER,

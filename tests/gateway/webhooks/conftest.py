@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gateway.access import Accesses
 from gateway.feed import ChangeFilter, Feed
 from gateway.http.client import Client
 from gateway.permissions import Permissions
 from gateway.readpath.connections import open_connections
 from gateway.seal import Seal
 from gateway.store import tokens, webhook_messages, webhooks
+from gateway.store.access_log import access_log
 from gateway.store.webhook_messages import Message
 from gateway.store.webhooks import Webhook
 from gateway.webhooks.clients import Clients
@@ -45,6 +47,7 @@ class Sending:
     deliveries: Deliveries
     another: Callable[[], Deliveries]
     receiver: Receiver
+    accesses: Accesses
     url: str
     admin: Caller = field(init=False)
 
@@ -108,6 +111,7 @@ async def sending(school: School, receiver: Receiver, address: str) -> AsyncIter
         open_connections(database.url) as connections,
         Client(allows_private_networks=True) as http,
     ):
+        accesses = Accesses(access_log(database), clock)
 
         def deliveries() -> Deliveries:
             return Deliveries(
@@ -115,7 +119,8 @@ async def sending(school: School, receiver: Receiver, address: str) -> AsyncIter
                 feed=Feed(connections),
                 http=http,
                 seal=seal,
-                clients=Clients(database, Permissions(database, seal, clock).rights, clock),
+                clients=Clients(database, Permissions(database, seal, clock).rights),
+                accesses=accesses,
                 clock=clock,
                 chance=lambda: 0.5,
             )
@@ -127,6 +132,7 @@ async def sending(school: School, receiver: Receiver, address: str) -> AsyncIter
             deliveries=deliveries(),
             another=deliveries,
             receiver=receiver,
+            accesses=accesses,
             url=address,
         )
         await made.token()

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from gateway.access import Wanted
 from gateway.errors import WriteRefused
 from gateway.feed import ChangeFilter, cursor_of
 from gateway.http.client import Client
@@ -107,6 +108,20 @@ async def test_what_a_client_may_not_see_is_not_sent(sending: Sending) -> None:
     [change] = sending.receiver.changes
     assert [{"field": "state", "value": "ACTIVE"}] == change["after"]
     assert school.reader().node_id("User", person) != change["subjectId"]
+
+
+async def test_what_was_sent_of_people_is_in_the_access_log(sending: Sending) -> None:
+    await sending.hook()
+    await sending.school.change("User", 7, after=told(name="Zoe"), before=told(name="Zo"))
+    await sending.school.change("Enrollment", 8, after=told(state="ACTIVE"), before="[]")
+    await sending.school.change("Course", 9)
+    await sending.deliver()
+
+    wanted = Wanted(subject=None, person=None, since=None, before=None, limit=10)
+    [access] = await sending.accesses.find(sending.school.id, wanted)
+
+    assert ("service", "Feed", 2) == (access.credential, access.subject_kind, access.people)
+    assert {"name", "email"} <= set(access.shown)
 
 
 async def test_what_is_not_taken_is_tried_again_later_under_the_same_name(sending: Sending) -> None:
