@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -48,7 +48,7 @@ from gateway.store.prices import kept_prices
 from gateway.syncs import Syncs
 from gateway.uow import Database
 from gateway.upstreams import upstreams
-from gateway.viewer import Viewer
+from gateway.viewer import Rights, Viewer
 from gateway.webhooks.clients import Clients
 from gateway.webhooks.delivering import Deliveries
 from gateway.webhooks.registering import Webhooks
@@ -110,6 +110,7 @@ class Parts(NamedTuple):
     reads: Reads
     connect: Callable[[Viewer], str | None]
     accesses: Accesses
+    judge: Callable[[Viewer], Awaitable[Rights]]
     writes: Writes
     roster_changes: RosterChanges
     webhooks: Webhooks
@@ -134,6 +135,7 @@ def roster_graph(parts: Parts) -> Graph:
         desk=Desk(parts.database, parts.clock),
         connect=parts.connect,
         accesses=parts.accesses,
+        judge=parts.judge,
         writes=parts.writes,
         roster_changes=parts.roster_changes,
         webhooks=parts.webhooks,
@@ -250,6 +252,7 @@ def create_app(
                 reads=reads,
                 connect=connecting.url_for,
                 accesses=accesses,
+                judge=permissions.rights,
                 writes=await stack.enter_async_context(changes.running()),
                 roster_changes=RosterChanges(offices, database, now),
                 webhooks=Webhooks(database, seal, now, plain=server.allows_private_networks),

@@ -1,7 +1,7 @@
 """What every resolver of one operation is handed."""
 
-from collections.abc import Callable, Coroutine, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -14,14 +14,14 @@ from gateway.desk import Desk
 from gateway.errors import ConnectionNeeded, Forbidden, PublicError
 from gateway.feed import Feed
 from gateway.outcomes import Asking, Outcome, Spending
-from gateway.planner import Need
+from gateway.planner import Need, ScopeKind
 from gateway.readpath.connections import Connections
 from gateway.readpath.provenance import Wanted
 from gateway.readpath.registry import Reader
 from gateway.reads import Reads
 from gateway.sight import Limit
 from gateway.syncs import Syncs
-from gateway.viewer import PERSONAL, Scope, Viewer
+from gateway.viewer import PERSONAL, Rights, Scope, Viewer
 from gateway.webhooks.registering import Webhooks
 from gateway.writes.roster_changes import RosterChanges
 from gateway.writes.service import Writes
@@ -39,7 +39,7 @@ class Context:
     """One operation: who asks, when, and what it has begun to load.
 
     `connect`: where the viewer connects their Canvas account, if they can; `notices`: what they can do about an answer;
-    `accesses`: where it is noted whose data they were shown.
+    `accesses`: where it is noted whose data they were shown; `judge`: what they may see, judged by what is known of them now.
     `requested`: how fresh by the request's headers; `explains`: every plan is told in `extensions`; `longest`: how long
     its reads may take, beyond which it has a little time to show what is known.
     """
@@ -58,6 +58,7 @@ class Context:
     connect: Callable[[Viewer], str | None] | None = None
     notices: list[PublicError] = field(default_factory=list)
     accesses: Accesses | None = None
+    judge: Callable[[Viewer], Awaitable[Rights]] | None = None
     writes: Writes | None = None
     roster_changes: RosterChanges | None = None
     webhooks: Webhooks | None = None
@@ -156,10 +157,20 @@ class Context:
             everybody = self.explains or any(explained for _, explained in asked)
             outcomes = await reads.ensure(level, self.asking(), explained=everybody)
             self._outcomes += outcomes
+            if any(map(_is_read_of_viewer, outcomes)):
+                await self._judge_anew()
             found = dict(zip(level, outcomes, strict=True))
             return [[found[need] for need in own] for own, _ in asked]
 
         return await self.load("needs", (tuple(needs), explained), batch)
+
+    async def _judge_anew(self) -> None:
+        """Their own enrollments were read just now, which say in which courses they are: else the answer would lack these."""
+        if self.judge is None:
+            return
+        rights = await self.judge(self.viewer)
+        self.viewer = replace(self.viewer, rights=rights)
+        self.reader = replace(self.reader, rights=rights)
 
     def extensions(self) -> dict[str, object]:
         return {"plan": [plans.as_json(one) for one in self._outcomes]} if self.explains else {}
@@ -175,6 +186,12 @@ class Context:
             return [await self.feed.cursor(self.viewer.institution_id)]
 
         return await self.load("change cursor", 0, read)
+
+
+def _is_read_of_viewer(outcome: Outcome) -> bool:
+    need = outcome.need
+    is_own = need.scope.kind is ScopeKind.PERSON and need.scope.id == need.person
+    return is_own and outcome.by is not None and bool(outcome.tries)
 
 
 Info = strawberry.Info[Context, None]

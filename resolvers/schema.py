@@ -1,6 +1,6 @@
 """The schema, assembled; `schema.graphql` is printed from it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from gateway.feed import Feed
 from gateway.readpath.connections import Connections
 from gateway.reads import Reads
 from gateway.syncs import Syncs
-from gateway.viewer import Viewer
+from gateway.viewer import Rights, Viewer
 from gateway.webhooks.registering import Webhooks
 from gateway.writes.roster_changes import RosterChanges
 from gateway.writes.service import Writes
@@ -80,6 +80,7 @@ def make_graph(  # noqa: PLR0913  all that a graph is made of
     desk: Desk | None = None,
     connect: Callable[[Viewer], str | None] | None = None,
     accesses: Accesses | None = None,
+    judge: Callable[[Viewer], Awaitable[Rights]] | None = None,
     writes: Writes | None = None,
     roster_changes: RosterChanges | None = None,
     webhooks: Webhooks | None = None,
@@ -88,8 +89,8 @@ def make_graph(  # noqa: PLR0913  all that a graph is made of
     """The graph over a store, which `reads` keeps fresh; `desk`: where identities are settled.
 
     `default_max_age` tells each institution's by its slug; `longest`: how long an operation's reads may take; `connect`: where a
-    person connects their Canvas account; `accesses`: where it is noted who was shown whose data; `writes`: what tells
-    Canvas of changes; `webhooks`: where clients are sent changes; `syncs`: where syncs are asked for.
+    person connects their Canvas account; `accesses`: where it is noted who was shown whose data; `judge`: what
+    somebody may see; `writes`: what tells Canvas of changes; `webhooks`: where clients are sent changes; `syncs`: where syncs are asked for.
     """
     feed = Feed(connections)
 
@@ -106,6 +107,7 @@ def make_graph(  # noqa: PLR0913  all that a graph is made of
             desk=desk,
             connect=connect,
             accesses=accesses,
+            judge=judge,
             writes=writes,
             roster_changes=roster_changes,
             webhooks=webhooks,

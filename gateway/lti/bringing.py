@@ -1,4 +1,4 @@
-"""A launch brings in what its page will show, before the page is shown: somebody's own courses, a class, the school's courses.
+"""A launch brings in what its page will show, before the page is shown: a class, the school's courses, somebody's own.
 
 It waits a little and no longer: what takes more goes on behind it, and the page says so. A class and somebody's courses are asked
 of the graph as the launched person, so that nobody brings in more than they may see.
@@ -87,14 +87,13 @@ class Bringing:
     async def _seen_by(self, viewer: Viewer, launched: Launched | None) -> None:
         if launched is None or viewer.user_id is None:
             return
-        # What somebody may see is judged by what is known of them, which is why their own courses come in with every launch.
-        wanted = [self._ask(viewer, _OWN_COURSES, {})]
         if launched.course_id is not None:
             course = node_ids.encode("Course", launched.course_id)
-            wanted.append(self._ask(viewer, _CLASS, {"course": course}))
+            await self._ask(viewer, _CLASS, {"course": course})
         elif viewer.rights.sight is not None and viewer.rights.sight.accounts:
-            wanted.append(self._school(viewer))
-        await asyncio.gather(*wanted)
+            await self._school(viewer)
+        else:
+            await self._ask(viewer, _OWN_COURSES, {})
 
     async def _school(self, viewer: Viewer) -> None:
         """By whatever is cheapest, a report included: nobody waits for its end."""

@@ -59,7 +59,6 @@ class Person:
         if world.twin.state.options.auto_approve:
             connected = browser.get(f"{world.gateway_url}/oauth/connect", follow_redirects=True)
             assert "is connected" in connected.text, connected.text
-            self._launch(name, place)
 
     def _launch(self, name: str, place: str) -> None:
         answer = launch13(self.world, self.browser, name, place)
@@ -202,6 +201,17 @@ def test_a_student_sees_their_own_courses(
         return
     names = {node["course"]["name"] for node in shown.nodes}
     assert {world.cast.courses[one].name for one in ("demo", "evening")} <= names
+
+
+def test_who_has_just_connected_their_account_sees_all_their_courses_at_once(
+    worlds: dict[str, Launching], browser: httpx.Client
+) -> None:
+    """What they may see is judged by what is known of them, which this very question brings."""
+    world = worlds["own account"]
+    shown = Person(world, browser, "two_sections", "demo").own_courses()
+
+    names = {node["course"]["name"] for node in shown.nodes}
+    assert {world.cast.courses[one].name for one in ("demo", "evening", "open")} <= names
 
 
 def test_an_admin_comes_from_the_account_to_its_courses_and_their_enrollments(
