@@ -171,7 +171,7 @@ async def _ids_of(
     connections: Connections, reader: Reader, form: tuple[str, str], values: Sequence[str]
 ) -> set[int]:
     type_name, name = form
-    if name == "id" and reader.rights.sight is None:
+    if name == "id" and type_name != "User" and reader.rights.sight is None:  # people may be merged
         reader.rights.require(type_name, name, purpose="find it")
         return {reader.decode_as(type_name, value) for value in values}
     statement = Statement(connections.dialect, reader)
