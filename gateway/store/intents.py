@@ -1,7 +1,7 @@
 """Intents in the store: written before Canvas is told, found again by their keys, gone on with by one at a time."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import orjson
 
@@ -19,6 +19,8 @@ from gateway.store.intended import (
 from gateway.store.rows import time
 from gateway.uow import Database, Dialect, Row, Transaction
 from models.roster import MutationErrorCode
+
+_LEFT_AFTER = timedelta(minutes=5)
 
 
 async def open_(
@@ -188,6 +190,22 @@ async def left_open(database: Database, institution_id: int, now: datetime) -> l
         now,
     )
     return [_intent(row) for row in rows]
+
+
+async def give_up(database: Database, institution_id: int, why: Problem, *, now: datetime) -> None:
+    """End those that whoever asked has left, and of which Canvas was never told. Asked again, they are carried out."""
+
+    async def work(tx: Transaction) -> None:
+        await tx.run(
+            "update intent set state = 'REFUSED', problem = $2, ended_at = $3 where institution_id = $1"
+            " and state = 'ASKED' and busy_until <= $4",
+            institution_id,
+            orjson.dumps([why.code, why.message, why.path]).decode(),
+            now,
+            now - _LEFT_AFTER,
+        )
+
+    await database.transact(work)
 
 
 async def after_restart(database: Database, institution_id: int, now: datetime) -> None:

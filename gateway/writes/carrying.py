@@ -31,7 +31,7 @@ from gateway.store.told import our_ids
 from gateway.uow import Database, Transaction
 from gateway.writes import reading_back
 from gateway.writes.acting import Acting
-from gateway.writes.ending import UNCERTAIN, Ended, being_carried_out, ended_of, problem_of
+from gateway.writes.ending import LEFT, UNCERTAIN, Ended, being_carried_out, ended_of, problem_of
 from gateway.writes.orders import Order
 from gateway.writes.reading_back import Found
 from models.roster import MutationErrorCode, Source
@@ -243,6 +243,7 @@ class Carrier:
 
     async def settle_left_open(self, acting: Acting) -> int:
         """How many changes it was found out of what had come of them."""
+        await intents.give_up(self._database, self.institution_id, LEFT, now=self.now())
         left = await intents.left_open(self._database, self.institution_id, self.now())
         ended = [await self.settle(intent, acting) for intent in left]
         return sum(one.certain for one in ended)

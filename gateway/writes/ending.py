@@ -45,3 +45,7 @@ UNCERTAIN = Ended(
         " ask again with the same idempotencyKey to learn what came of it.",
     ),
 )
+LEFT = Problem(
+    code=MutationErrorCode.CANVAS_UNAVAILABLE,
+    message="The gateway was ended before it told Canvas; nothing was changed.",
+)

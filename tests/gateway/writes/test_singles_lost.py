@@ -197,16 +197,7 @@ async def test_what_took_effect_late_is_found_by_itself(changer: Changer, course
     changer.twin.change("drop", enrollment=row.id)
     changer.twin.clock.advance(timedelta(minutes=5))
 
-    looked = asyncio.Event()
-
-    async def sleep(_seconds: float) -> None:
-        """Until it is looked again: never."""
-        looked.set()
-        await asyncio.Event().wait()
-
-    watched = await made_writes(changer.twin, changer.readers, sleep=sleep)
-    async with watched.running():
-        await asyncio.wait_for(looked.wait(), 10)
+    await _looked(changer)
 
     assert ["DONE"] == [one["state"] for one in await changer.intents()]
     again = await changer.do("endEnrollment", asked)
@@ -299,3 +290,37 @@ async def test_whoever_comes_late_tells_nothing(changer: Changer, course: Course
     assert 1 == sent(changer)
     assert ["DONE"] == [one["state"] for one in await changer.intents()]
     assert [] == codes(await changer.do("endEnrollment", asked))
+
+
+async def test_what_canvas_was_never_told_is_given_up(changer: Changer, course: Course) -> None:
+    row = changer.enroll(course)
+    await changer.read(course)
+    asked = {"enrollment": changer.by(row), "task": "DELETE", "idempotencyKey": "once"}
+    with broken(changer.twin, Kind.STATUS, "user_id=", method="GET", status=404):
+        await changer.do("endEnrollment", asked)
+    [intent] = await changer.intents()
+    left = {"state": "ASKED", "problem": None, "ended_at": None}
+    await changer.readers.school.update("intent", intent["id"], **left)
+    changer.twin.clock.advance(timedelta(minutes=10))
+
+    await _looked(changer)
+
+    [intent] = await changer.intents()
+    assert "REFUSED" == intent["state"]
+    assert "CANVAS_UNAVAILABLE" in intent["problem"]
+    again = await changer.do("endEnrollment", asked)
+    assert ([], "deleted", 1) == (again["errors"], row.workflow_state, sent(changer))
+
+
+async def _looked(changer: Changer) -> None:
+    """After a process has begun, and looked at what was left open."""
+    looked = asyncio.Event()
+
+    async def sleep(_seconds: float) -> None:
+        """Until it is looked again: never."""
+        looked.set()
+        await asyncio.Event().wait()
+
+    watched = await made_writes(changer.twin, changer.readers, sleep=sleep)
+    async with watched.running():
+        await asyncio.wait_for(looked.wait(), 10)
