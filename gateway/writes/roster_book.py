@@ -42,11 +42,15 @@ class Stopped(Exception):
 
 @dataclass(kw_only=True)
 class Book:
-    """Of one change. `call`: on whose rights Canvas is told; `actor_id`: the person who asked for it."""
+    """Of one change. `call`: on whose rights Canvas is told; `looking`: by whose eyes it is read, on the same bill.
+
+    A person's eyes may be cut to their own sections without a sign, so that nothing is proved by what they do not see.
+    """
 
     database: Database
     reading: RosterReading
     call: Call
+    looking: Call
     change: Change
     clock: Callable[[], datetime]
     total: int
@@ -144,7 +148,7 @@ class Book:
             people.setdefault(row.step.course, set()).add(row.step.key.person)
         counts = {} if one_by_one else await self._counts(people)
         began = await self.reading.read(
-            self.call,
+            self.looking,
             people,
             names,
             reads((row.step for row in rows), counts, one_by_one=one_by_one),

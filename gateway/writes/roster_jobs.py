@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from gateway.canvas.client import Call
 from gateway.canvas.sis_imports import SisImports
 from gateway.errors import SourceError, WriteRefused
 from gateway.job_definitions import Job, Steps
@@ -121,6 +122,7 @@ class RosterJobs:
             database=self.database,
             reading=office.planning.reading,
             call=acting.call,
+            looking=_looking(office, acting.call),
             change=change,
             clock=self.clock,
             total=sum(rows for (_, status), rows in counts.items() if status is not Status.NONE),
@@ -136,3 +138,11 @@ class RosterJobs:
             file=SisFile(book=book, imports=office.imports, prices=prices),
             calls=Calls(book=book, prices=prices),
         )
+
+
+def _looking(office: Office, call: Call) -> Call:
+    """The school's own eyes, where there are any."""
+    try:
+        return replace(office.actors.service(background=True).call, meter=call.meter)
+    except WriteRefused:
+        return call

@@ -98,6 +98,7 @@ class Planning:
         *,
         caller: str,
         person_id: int | None,
+        path: Path | None,
         now: datetime,
         undoes: int,
     ) -> int:
@@ -106,7 +107,7 @@ class Planning:
         seen = await roster_ground.enrollments(self.database, institution_id, ground.courses)
         names = await self._named(institution_id, ground, seen)
         carried = await asyncio.to_thread(_carried, wanted, seen, names, None)
-        frame = _Frame(None, caller, person_id, now, undoes)
+        frame = _Frame(path, caller, person_id, now, undoes)
         return await self._keep(institution_id, carried, (), {}, seen, frame)
 
     async def _sections(self, asked: Asked, reader: Reader) -> dict[int, int]:

@@ -144,9 +144,12 @@ class Bulk:
     async def told_is_true(self, change: int, users: Sequence[User]) -> None:
         """Of rows that enroll `users`: those that are told as done are so in Canvas, others are not, and nobody is there twice."""
         for row, user in zip(await self.rows(change), users, strict=True):
-            done = ["active"] if row.status is Status.DONE else []
-            assert self.in_canvas(user) == done
-            assert await self.in_store(user) == [state.upper() for state in done]
+            await self.told_is_true_of(row, user)
+
+    async def told_is_true_of(self, row: ChangeRow, user: User) -> None:
+        done = ["active"] if row.status is Status.DONE else []
+        assert self.in_canvas(user) == done
+        assert await self.in_store(user) == [state.upper() for state in done]
 
     def in_canvas(self, user: User, section: Section | None = None) -> list[str]:
         """States of the person's rows in the section, as a student: Canvas lets linked observers follow by itself."""

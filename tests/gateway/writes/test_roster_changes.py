@@ -162,6 +162,30 @@ async def test_what_cannot_be_taken_back_says_so_beforehand(many: Bulk) -> None:
 
 
 @ON_SQLITE
+async def test_canvas_judges_what_a_person_may_change(many: Bulk) -> None:
+    """A student may enroll nobody: every row is told so, and nothing is changed."""
+    [user] = many.strangers(1)
+    [student] = await many.database.rows(
+        "select id from person where institution_id = $1 and canvas_id = $2",
+        many.institution_id,
+        10**13 + many.students()[0],
+    )
+    asking = replace(many.viewer, user_id=student["id"], acts_for_id=student["id"])
+    own = replace(many, viewer=asking)
+    change = await own.plan([own.said(user)] * 60)
+    assert (await own.change(change)).path is Path.SINGLE_CALLS
+    done = await own.apply(change)
+    assert (done.state, done.person_id) == (State.FAILED, student["id"])
+    [row, *repeated] = await own.rows(change)
+    assert row.status is Status.FAILED
+    assert "not authorized" in (row.message or "")
+    assert {one.outcome for one in repeated} == {Outcome.REFUSED}
+    await many.told_is_true_of(row, user)
+    with pytest.raises(WriteRefused, match="no such change"):  # it is theirs alone
+        await many.apply(change)
+
+
+@ON_SQLITE
 async def test_a_roster_that_moved_is_not_changed(many: Bulk) -> None:
     first, second = many.strangers(2)
     change = await many.plan([many.said(first), many.said(second)])
