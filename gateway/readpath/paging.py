@@ -185,9 +185,13 @@ def _no_cursor() -> BadRequest:
     return BadRequest("This is no cursor of this graph; take endCursor from `pageInfo`.")
 
 
-@lru_cache(maxsize=512)
 def list_key(*parts: object) -> str:
     """A short word for one list's kind, filter and order, the same in every process."""
+    return _key(parts)
+
+
+@lru_cache(maxsize=512)
+def _key(parts: tuple[object, ...]) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
 

@@ -6,7 +6,8 @@ from starlette.testclient import TestClient
 
 
 def get(client: TestClient, query: str = "{ hello }", **headers: str) -> httpx.Response:
-    return client.get("/graphql", params={"query": query}, headers=headers)
+    answer: httpx.Response = client.get("/graphql", params={"query": query}, headers=headers)
+    return answer
 
 
 def test_an_answer_may_be_kept_by_its_caller_and_asked_about(client: TestClient) -> None:
