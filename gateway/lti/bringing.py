@@ -7,16 +7,15 @@ of the graph as the launched person, so that nobody brings in more than they may
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.auth import SESSION_COOKIES
 from gateway.errors import PublicError
 from gateway.outcomes import Asking
 from gateway.planner import Need, Scope, ScopeKind, Subject
 from gateway.readpath import node_ids
-from gateway.reads import Reads
 from gateway.store.sessions import Session
 from gateway.viewer import Launched, Viewer
 
@@ -32,6 +31,13 @@ _CLASS = """query LaunchedClass($course: ID!) {
 _OWN_COURSES = """query LaunchedCourses {
   viewer { user { enrollments(first: 0) { nodes { course { name courseCode } } } } }
 }"""
+
+
+class Reads(Protocol):
+    """What makes the store fresh enough (`gateway.reads`)."""
+
+    async def ensure(self, needs: Sequence[Need], asking: Asking, /) -> Sequence[object]: ...
+
 
 Authenticate = Callable[[Mapping[str, str]], Awaitable[Viewer]]
 Ask = Callable[[Viewer, str, dict[str, Any]], Awaitable[object]]
