@@ -207,6 +207,8 @@ class CarriedRuns:
         return loaded.get("problem")
 
     async def _import(self, place: Place, run: Run, path: Path, *, as_of: datetime | None) -> None:
+        if not await self._begin(run.institution_id, run.id):
+            return  # it was closed, and a crash came before this step was known to be done
         account = None
         if run.source is Source.REPORT:
             account = (
