@@ -1,14 +1,16 @@
 """Live Events in: whose word counts, what it changes, what it only makes due, in any order and however often."""
 
 from datetime import timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
-from gateway.errors import EventRefused
+from gateway.errors import ConfigurationError, EventRefused
 from gateway.events.envelope import event_in
 from gateway.events.meaning import Everything, meaning_of
+from gateway.settings import load
 from gateway.uow import Transaction
 from twin import causes
 from twin.causes import JobCause
@@ -238,3 +240,24 @@ def test_the_same_event_has_one_digest_and_another_has_another() -> None:
 
     assert made(a="1", b="2") == made(b="2", a="1")
     assert made(a="1") != made(a="2")
+
+
+@pytest.mark.parametrize(
+    ("stream", "mistake"),
+    [
+        ('{ root_account = "u", signed = false }', "an unsigned stream needs a secret"),
+        ("{ signed = true }", "root_account: is missing"),
+        ('{ root_account = "u", jwks_url = "keys" }', "not a URL"),
+    ],
+)
+def test_a_stream_that_cannot_be_believed_is_refused_at_start(
+    tmp_path: Path, stream: str, mistake: str
+) -> None:
+    file = tmp_path / "roster.toml"
+    file.write_text(
+        '[server]\npublic_url = "http://127.0.0.1"\ndatabase_url = "sqlite://x.db"\nsecret_key = "x"\n'
+        f'[[institution]]\nslug = "demo"\nlive_events = {stream}\n'
+    )
+
+    with pytest.raises(ConfigurationError, match=mistake):
+        load(file, {})
