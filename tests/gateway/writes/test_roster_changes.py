@@ -232,6 +232,62 @@ async def test_it_pauses_and_goes_on_and_can_be_cancelled(many: Bulk) -> None:
 
 
 @ON_SQLITE
+async def test_an_import_that_waits_is_cancelled_with_its_change(many: Bulk) -> None:
+    users = many.strangers(2)
+    change = await many.plan([many.said(one) for one in users], Path.SIS_IMPORT)
+    await many.changes.apply(many.viewer, change, confirmed=None, key=None)
+    imports = many.twin.app.state.sis_imports
+    imports._freed_at = many.twin.clock.now() + timedelta(hours=1)
+
+    async def cancel(seconds: float) -> None:
+        if (await many.change(change)).wish is None:
+            await many.changes.cancel(many.viewer, change)
+        await many.twin.wait(seconds)
+
+    await many.sleeping(cancel).work(change)
+    [batch] = imports.batches.values()
+    assert batch.workflow_state == "aborted"
+    done = await many.change(change)
+    assert (done.state, done.message) == (State.FAILED, "2 rows failed")
+    await many.told_is_true(change, users)
+
+
+@ON_SQLITE
+async def test_a_change_that_pauses_can_be_cancelled(many: Bulk) -> None:
+    users = many.strangers(2)
+    change = await many.plan([many.said(one) for one in users], Path.SINGLE_CALLS)
+    await many.changes.apply(many.viewer, change, confirmed=None, key=None)
+    await many.changes.pause(many.viewer, change)
+    await many.work(change)
+    await many.changes.cancel(many.viewer, change)
+    await many.work(change)
+    assert (await many.change(change)).state is State.CANCELLED
+    assert [row.status for row in await many.rows(change)] == [Status.LEFT] * 2
+    with pytest.raises(WriteRefused, match="It is CANCELLED"):
+        await many.changes.pause(many.viewer, change)
+    with pytest.raises(WriteRefused, match="changed nothing"):
+        await many.changes.undo(many.viewer, change)
+
+
+@ON_SQLITE
+async def test_who_may_not_import_is_told_so_of_every_row(many: Bulk) -> None:
+    users = many.strangers(2)
+    change = await many.plan([many.said(one) for one in users], Path.SIS_IMPORT)
+    many.twin.break_(
+        Kind.STATUS,
+        "/sis_imports",
+        method="POST",
+        status=403,
+        body='{"errors": ["SIS imports are not enabled for this account"]}',
+    )
+    done = await many.apply(change)
+    assert (done.state, done.import_state) == (State.FAILED, "refused")
+    rows = await many.rows(change)
+    assert all("SIS imports are not enabled" in (row.message or "") for row in rows)
+    await many.told_is_true(change, users)
+
+
+@ON_SQLITE
 async def test_the_same_key_begins_it_once(many: Bulk) -> None:
     [user] = many.strangers(1)
     change = await many.plan([many.said(user)])
