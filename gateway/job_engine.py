@@ -217,6 +217,7 @@ class Engine:
             load_input=False,
             load_output=False,
         )
+        await queued_jobs.forget_silent(self.database, silent_for=_KEPT_FOR)
         if ended:
             await DBOS.delete_workflows_async([one.workflow_id for one in ended])
 

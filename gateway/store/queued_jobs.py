@@ -101,14 +101,21 @@ async def beat(database: Database, runner: str) -> None:
 
 async def living(database: Database, *, silent_for: timedelta) -> set[str]:
     """Processes that said so not longer ago."""
-    age = {
-        Dialect.POSTGRES: "extract(epoch from now() - seen_at)",
-        Dialect.SQLITE: "(julianday('now') - julianday(seen_at)) * 86400",
-    }[database.dialect]
     rows = await database.rows(
-        f"select name from job_runner where {age} <= $1", silent_for.total_seconds()
+        f"select name from job_runner where {_AGE[database.dialect]} <= $1",
+        silent_for.total_seconds(),
     )
     return {str(row["name"]) for row in rows}
+
+
+async def forget_silent(database: Database, *, silent_for: timedelta) -> None:
+    """Those that died long ago."""
+    await database.transact(
+        lambda tx: tx.run(
+            f"delete from job_runner where {_AGE[database.dialect]} > $1",
+            silent_for.total_seconds(),
+        )
+    )
 
 
 async def gone(database: Database, runner: str) -> None:
@@ -117,3 +124,7 @@ async def gone(database: Database, runner: str) -> None:
 
 
 _NOW = {Dialect.POSTGRES: "now()", Dialect.SQLITE: "strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')"}
+_AGE = {
+    Dialect.POSTGRES: "extract(epoch from now() - seen_at)",
+    Dialect.SQLITE: "(julianday('now') - julianday(seen_at)) * 86400",
+}
