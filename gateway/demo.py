@@ -29,6 +29,7 @@ from models.roster import Source
 
 SLUG = "demo"
 _ACCOUNT = "1"
+_ROOT = "10000000000001"  # the same account, as Live Events name it
 _LTI11_KEY, _LTI13_CLIENT = "demo-key", "10000000000002"
 _CONFIGURATION = """\
 # Written anew by each `roster demo`: copy it before you change it.
@@ -42,6 +43,7 @@ slug        = "{slug}"
 canvas_url  = "{canvas}"
 account_id  = "{account}"
 admin_token = {{ file = "canvas-admin-token" }}
+live_events = {{ root_account = "{root}", jwks_url = "{canvas}/twin/live_events/jwks" }}
 
   [[institution.lti13]]
   issuer         = "{canvas}"
@@ -81,6 +83,7 @@ def run(options: Namespace) -> None:
                 slug=SLUG,
                 canvas=twin.url,
                 account=_ACCOUNT,
+                root=_ROOT,
                 client=_LTI13_CLIENT,
                 deployment=twin.deployment,
                 key=_LTI11_KEY,
@@ -109,6 +112,7 @@ def _twin(options: Namespace, lti11_secret: str) -> Iterator[_Twin]:
     url = f"http://127.0.0.1:{port}"
     switches = {
         "tool_url": f"http://127.0.0.1:{options.port}",
+        "live_events_url": f"http://127.0.0.1:{options.port}/events/canvas",
         "lti_issuer": url,
         "lti11_consumer_key": _LTI11_KEY,
         "lti11_secret": lti11_secret,
