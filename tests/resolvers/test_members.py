@@ -244,3 +244,17 @@ async def test_counts_are_those_of_the_list(graph: Graph, school: School) -> Non
             ]
             for one in counted["counts"]
         }
+
+
+async def test_a_member_who_was_merged_has_their_identifiers(graph: Graph, school: School) -> None:
+    """A membership names the person whom it was read of until it is read again."""
+    course = await school.course(canvas=7)
+    kept = await school.person(login_id="kept")
+    merged = await school.person(login_id="merged", merged_into_id=kept)
+    await school.add("membership", person_id=merged, course_id=course)
+
+    data = await graph.ask(
+        '{ course(by: {canvasId: "7"}) { members { nodes { user { identities { value } } } } } }'
+    )
+
+    assert [{"user": {"identities": [{"value": "merged"}]}}] == data["course"]["members"]["nodes"]
