@@ -15,7 +15,7 @@ from bench.queries import QUESTIONS, Question
 from bench.servers import Server, drain, peak_memory
 
 SLOW = {
-    "plain": (1, 30)
+    "plain": (1, 20)
 }  # connections and seconds in which q2 and q3 finish at all: 16 at once would each wait for all
 
 
