@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from itertools import count
+from itertools import count, repeat
 
 import orjson
 import pytest
@@ -70,7 +70,7 @@ def _each(proving: bool) -> Iterator[int]:
 
 def _some(step: int) -> Iterator[int]:
     """By calls there are many points of the few kinds."""
-    return count(step, step)
+    return repeat(step)
 
 
 def _entries(rows: list[dict[str, object]]) -> Counter[tuple[object, object, object]]:
