@@ -14,12 +14,12 @@ from bench.school_twin import SchoolTwin, school_twin
 from gateway.canvas.sis_imports import SisImports
 from gateway.change_paths import Cost, cheaper
 from gateway.change_paths import Path as Way
+from gateway.merge import Guard
 from gateway.planner import Budget, Price, worth
 from gateway.prices import PriceBook
 from gateway.readpath.lookups import By
 from gateway.readpath.registry import Reader
 from gateway.store import roster_changes
-from gateway.store.memberships import Guard
 from gateway.store.roster_changes import State
 from gateway.sync.importer import import_report
 from gateway.viewer import Rights, Service

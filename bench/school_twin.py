@@ -21,6 +21,7 @@ from gateway.canvas.reports import Reports
 from gateway.canvas.service_tokens import ServiceTokens, Signer
 from gateway.flights import Flights, OwnTurns
 from gateway.http.client import Client
+from gateway.merge import Guard
 from gateway.prices import PriceBook
 from gateway.readpath.connections import Connections, open_connections
 from gateway.reads import Connected, Reads
@@ -30,7 +31,6 @@ from gateway.sources.nrps import NrpsSource, Platforms
 from gateway.sources.report import ReportSource
 from gateway.store import institutions, schema, scopes
 from gateway.store.institutions import Institution
-from gateway.sync.job import Guard
 from gateway.sync.report_loads import loader
 from gateway.uow import Database
 from gateway.viewer import Scope, Viewer

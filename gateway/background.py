@@ -15,12 +15,12 @@ from gateway.canvas.reports import Reports
 from gateway.errors import SourceError
 from gateway.http.client import Client
 from gateway.jobs import Arguments, Job, Schedule, Steps, running_jobs
+from gateway.merge import Guard
 from gateway.planner import Scope, ScopeKind
 from gateway.reads import Reads
 from gateway.settings import Settings
 from gateway.store import institutions, scopes, walked
 from gateway.sync.carried_runs import CarriedRuns
-from gateway.sync.job import Guard
 from gateway.sync.places import Place
 from gateway.sync.steps import tried
 from gateway.syncs import Order

@@ -60,8 +60,8 @@ def sync(options: Namespace) -> None:
 
 def import_file(options: Namespace) -> None:
     from gateway import terminal  # noqa: PLC0415  polars hangs on it
+    from gateway.merge import Guard  # noqa: PLC0415  as above
     from gateway.sync.importer import import_report  # noqa: PLC0415  as above
-    from gateway.sync.job import Guard  # noqa: PLC0415  as above
 
     configured = _chosen(_settings(options), options.institution)
     guard = Guard(share=configured.shrink_guard, least=configured.shrink_guard_min)

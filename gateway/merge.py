@@ -163,3 +163,18 @@ def course_state_after(known: CourseState | None, told: CourseState | None) -> C
     if told is None and known in UNTOLD_COURSE_STATES:
         return known
     return told
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """A larger share of a scope's people gone at once waits for a person, but never fewer than `least`."""
+
+    share: float = 0.2
+    least: int = 25
+
+    def holds(self, gone: int, of: int) -> bool:
+        return gone >= self.least and gone > self.share * of
+
+    def holds_emptied(self, gone: int, of: int) -> bool:
+        """The same, and nobody left where there were people: a course that was concluded looks like that."""
+        return gone > 0 and (gone == of or self.holds(gone, of))

@@ -19,6 +19,7 @@ from gateway.healths import Healths
 from gateway.http.client import Client
 from gateway.lti.platforms import Platforms as LtiPlatforms
 from gateway.lti.platforms import Registration
+from gateway.merge import Guard
 from gateway.prices import PriceBook
 from gateway.readpath.connections import Connections
 from gateway.reads import Connected, Reads, RosterSource
@@ -31,10 +32,9 @@ from gateway.sources.local import LocalSource
 from gateway.sources.lookups import Lookups
 from gateway.sources.nrps import NrpsSource, Platforms
 from gateway.sources.report import ReportSource
-from gateway.store import institutions, memberships, scopes
+from gateway.store import institutions, scopes
 from gateway.store.institutions import Institution
 from gateway.store.prices import KeptPrices, kept_prices
-from gateway.sync.job import Guard
 from gateway.sync.report_loads import loader
 from gateway.uow import Database
 from gateway.upstreams import Upstream
@@ -176,7 +176,7 @@ class Sourcing:
             prices=prices,
             cache=self.shared.cache,
             clock=self.clock,
-            guard=memberships.Guard(share=one.shrink_guard, least=one.shrink_guard_min),
+            guard=Guard(share=one.shrink_guard, least=one.shrink_guard_min),
         )
 
     def _report(

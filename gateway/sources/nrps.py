@@ -19,13 +19,12 @@ from gateway.canvas.service_tokens import LASTS, NRPS, ServiceTokens
 from gateway.errors import AddressRefused, CutShort, NotThere, RequestRefused, SourceRefused
 from gateway.http.addresses import origin
 from gateway.identity import Trust
-from gateway.merge import Reading
+from gateway.merge import Guard, Reading
 from gateway.planner import ROSTERS, Need, Offer, ScopeKind, Subject, Toll
 from gateway.prices import Endpoint, PriceBook, pages
 from gateway.sources.differences import Differences
 from gateway.store import institutions, lti_contexts, memberships, taking
 from gateway.store.lti_contexts import LaunchedFrom
-from gateway.store.memberships import Guard
 from gateway.uow import Database
 from gateway.viewer import Viewer
 from models.roster import EnrollmentState, FieldGroup, GapReason, Source

@@ -11,23 +11,11 @@ from datetime import datetime
 import orjson
 
 from gateway.batch import Batch
-from gateway.merge import Silence, silence_of
+from gateway.merge import Guard, Silence, silence_of
 from gateway.store import runs
 from gateway.store.runs import Tally
 from gateway.uow import Database, Row, Transaction
 from models.roster import EnrollmentType, FieldGroup, Source, SyncRunState
-
-
-@dataclass(frozen=True, kw_only=True)
-class Guard:
-    """A larger share of a scope's people gone at once waits for a person, but never fewer than `least`."""
-
-    share: float = 0.2
-    least: int = 25
-
-    def holds(self, gone: int, *, of: int) -> bool:
-        """Nobody left where there were people is always held: a course that was concluded looks the same."""
-        return gone > 0 and (gone == of or (gone >= self.least and gone > self.share * of))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +38,7 @@ async def end_missing(
     if silence is not Silence.MEMBERSHIP_ENDED:
         return Ended()
     missing = await _missing(tx, batch, course, present)
-    if guard.holds(len(missing), of=len(missing) + len(batch.memberships)):
+    if guard.holds_emptied(len(missing), of=len(missing) + len(batch.memberships)):
         await _hold(tx, batch, course, len(missing), now)
         return Ended(held=len(missing))
     await _end(tx, batch, course, missing)

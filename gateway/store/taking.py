@@ -13,12 +13,12 @@ import polars as pl
 from gateway.batch import Batch, Enrollment, Person, Taken
 from gateway.changes import SubjectType
 from gateway.identity import Trust
-from gateway.merge import Silence, silence_of
+from gateway.merge import Guard, Silence, silence_of
 from gateway.planner import ScopeKind, Subject
 from gateway.store import due, identities, ledger, matching, memberships, merging, placing, told
 from gateway.store.identities import Held
 from gateway.store.ledger import Cover
-from gateway.store.memberships import Ended, Guard
+from gateway.store.memberships import Ended
 from gateway.store.merging import Merged, Telling
 from gateway.store.placing import Places
 from gateway.store.shapes import ENROLLMENT, PERSON

@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 import xxhash
 
+from gateway.merge import Guard
 from gateway.store import ledger, runs, statistics
 from gateway.store.institutions import Institution
 from gateway.sync import closing, writing
 from gateway.sync.absent import Spoken, judge_absent
 from gateway.sync.checking import TABLES, check
-from gateway.sync.job import Clock, Guard, Job
+from gateway.sync.job import Clock, Job
 from gateway.sync.people import write_users
 from gateway.sync.report_columns import RosterFile
 from gateway.sync.report_files import Limits, open_report

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
+from gateway.merge import Guard
 from gateway.store.institutions import Institution
 from gateway.store.known import Numbers
 from gateway.store.merging import Telling
@@ -25,17 +26,6 @@ SET_ASIDE_KEPT = 1_000
 
 class Clock(Protocol):
     def __call__(self) -> datetime: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Guard:
-    """A larger share of a scope's people gone at once waits for a person, but never fewer than `least`."""
-
-    share: float = 0.2
-    least: int = 25
-
-    def holds(self, gone: int, of: int) -> bool:
-        return gone >= self.least and gone > self.share * of
 
 
 @dataclass(kw_only=True)

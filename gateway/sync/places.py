@@ -7,8 +7,8 @@ from gateway.canvas.client import Call, Canvas, Meter
 from gateway.canvas.credentials import Credentials
 from gateway.canvas.reports import Reports
 from gateway.errors import SourceRefused
+from gateway.merge import Guard
 from gateway.store.institutions import Institution
-from gateway.sync.job import Guard
 from gateway.viewer import Viewer
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from gateway.batch import Taken
 from gateway.errors import SourceDown
+from gateway.merge import Guard
 from gateway.planner import Scope, ScopeKind
 from gateway.store import institutions
 from gateway.store.absences import SHOWN_STATES
 from gateway.sync.importer import import_report
-from gateway.sync.job import Clock, Guard
+from gateway.sync.job import Clock
 from gateway.uow import Database
 from models.roster import FieldGroup, Source
 

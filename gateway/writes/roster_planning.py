@@ -10,13 +10,13 @@ from gateway import change_paths, roster_change
 from gateway.canvas.client import Call
 from gateway.change_paths import Carried, Names, Path, Reads
 from gateway.errors import WriteRefused
+from gateway.merge import Guard
 from gateway.prices import PriceBook
 from gateway.readpath.connections import Connections
 from gateway.readpath.lookups import By
 from gateway.readpath.registry import Reader
 from gateway.roster_change import Exactly, Outcome, Step, Wanted
 from gateway.store import roster_changes, roster_ground
-from gateway.store.memberships import Guard
 from gateway.store.roster_changes import Planned, PlannedRow
 from gateway.store.roster_ground import Seen
 from gateway.uow import Database
@@ -271,7 +271,7 @@ def _removals(rows: Iterable[Carried], seen: Iterable[Seen], guard: Guard) -> tu
     """How many go, of how many, and whether that is to be confirmed: in any one course it may be too much."""
     going = Counter(one.step.course for one in rows if one.step.takes_away)
     there = Counter(one.present.course for one in seen if one.present.state in ROSTER_STATES)
-    held = any(guard.holds(gone, of=there[course]) for course, gone in going.items())
+    held = any(guard.holds_emptied(gone, of=there[course]) for course, gone in going.items())
     return going.total(), there.total(), held
 
 

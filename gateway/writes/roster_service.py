@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.canvas.sis_imports import SisImports, Sleep
+from gateway.merge import Guard
 from gateway.prices import PriceBook
 from gateway.readpath.connections import Connections
 from gateway.settings import DropPolicy, Settings
 from gateway.store import institutions
-from gateway.store.memberships import Guard
 from gateway.uow import Database
 from gateway.upstreams import Upstream
 from gateway.writes.acting import Actors

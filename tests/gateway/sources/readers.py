@@ -15,13 +15,13 @@ from gateway.canvas.client import Call, Credential, Meter
 from gateway.canvas.reports import Reports
 from gateway.canvas.service_tokens import ServiceTokens
 from gateway.http.client import Client
+from gateway.merge import Guard
 from gateway.planner import Need, Scope, ScopeKind, Subject
 from gateway.prices import PriceBook
 from gateway.sources.enrollments import EnrollmentsSource
 from gateway.sources.nrps import NrpsSource, Platforms
 from gateway.sources.report import ReportSource
 from gateway.store import scopes
-from gateway.sync.job import Guard
 from gateway.sync.report_loads import loader
 from gateway.uow import Database, Transaction
 from gateway.viewer import Viewer

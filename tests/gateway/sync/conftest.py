@@ -9,10 +9,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
+from gateway.merge import Guard
 from gateway.store import institutions
 from gateway.store.institutions import Institution
 from gateway.sync.importer import import_report
-from gateway.sync.job import Guard
 from gateway.sync.report_files import Limits
 from gateway.sync.summary import Progress, Summary
 from gateway.uow import Database, Row

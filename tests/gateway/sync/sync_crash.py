@@ -18,12 +18,12 @@ from gateway.canvas.reports import Reports, Run
 from gateway.flights import Flights, OwnTurns
 from gateway.job_definitions import Steps
 from gateway.jobs import Job, running_jobs
+from gateway.merge import Guard
 from gateway.planner import Scope, ScopeKind
 from gateway.reads import Reads
 from gateway.store import institutions, queued_runs
 from gateway.store.queued_runs import Run as SyncRun
 from gateway.sync.carried_runs import CarriedRuns
-from gateway.sync.job import Guard
 from gateway.sync.places import Place
 from gateway.syncs import Order
 from gateway.uow import Database

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import UnusableFile
-from gateway.sync.job import Guard
+from gateway.merge import Guard
 from gateway.sync.report_files import Limits
 from models.roster import SyncRunState
 from tests.gateway.sync.conftest import School

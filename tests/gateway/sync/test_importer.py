@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import UnusableFile
+from gateway.merge import Guard
 from gateway.store import institutions, runs
-from gateway.sync.job import Guard
 from gateway.sync.summary import Progress
 from gateway.uow import Row
 from models.roster import Source, SyncRunState

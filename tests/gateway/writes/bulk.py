@@ -9,12 +9,12 @@ from gateway.canvas.client import Canvas
 from gateway.canvas.sis_imports import Sleep
 from gateway.change_paths import Path
 from gateway.http.client import Client
+from gateway.merge import Guard
 from gateway.readpath.connections import open_connections
 from gateway.readpath.lookups import By
 from gateway.readpath.registry import Reader
 from gateway.roster_change import Outcome
 from gateway.store import roster_changes
-from gateway.store.memberships import Guard
 from gateway.store.roster_changes import Change, ChangeRow, Status
 from gateway.uow import Database
 from gateway.viewer import Scope, Service, Viewer

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from gateway.canvas.client import Canvas
 from gateway.canvas.credentials import Credentials
 from gateway.canvas.sis_imports import SisImports, Sleep
+from gateway.merge import Guard
 from gateway.prices import PriceBook
 from gateway.readpath.connections import Connections
-from gateway.store.memberships import Guard
 from gateway.uow import Database
 from gateway.writes.acting import Actors
 from gateway.writes.roster_jobs import Office

@@ -10,11 +10,11 @@ import pytest
 from gateway.canvas.client import Fixed
 from gateway.change_paths import Path
 from gateway.errors import WriteRefused
+from gateway.merge import Guard
 from gateway.readpath.lookups import By
 from gateway.roster_change import Outcome
 from gateway.store import change_requests, pins
 from gateway.store.change_requests import Wanted as Requests
-from gateway.store.memberships import Guard
 from gateway.store.roster_changes import State, Status
 from gateway.uow import Database, Transaction
 from gateway.writes import csv_rows

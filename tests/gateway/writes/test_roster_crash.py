@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from gateway.change_paths import Path
-from gateway.store.memberships import Guard
+from gateway.merge import Guard
 from gateway.store.roster_changes import State, Status
 from gateway.uow import Database
 from models.roster import EnrollmentState
