@@ -426,7 +426,7 @@ async def test_whoever_may_not_read_is_shown_nothing(changer: Changer, course: C
         (
             {"course": "demo", "type": "STUDENT", "user": {"id": "VXNlcjo5OTk5OTk="}},
             "NOT_FOUND",
-            None,
+            ["user"],
         ),
     ],
 )
