@@ -47,7 +47,7 @@ class Server:
 def gateway(folder: Path, config: Path, token: str) -> Iterator[Server]:
     port = free_port()
     roster = str(Path(sys.executable).with_name("roster"))
-    command = [roster, "serve", "--config", str(config), "--port", str(port)]
+    command = [roster, "serve", "--no-jobs", "--config", str(config), "--port", str(port)]
     with _running("gateway", command, port, folder, {}) as process:
         headers = {"authorization": f"Bearer {token}"}
         yield Server(
