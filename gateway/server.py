@@ -192,8 +192,9 @@ class _Workers:
                 self._worker_with_jobs = worker
 
     def _look_after(self) -> None:
-        died = [one for one in self._running if not one.is_alive()]
-        self._running = [one for one in self._running if one.is_alive()]
+        alive = [one for one in self._running if one.is_alive()]  # asked once: one may die meanwhile
+        died = [one for one in self._running if one not in alive]
+        self._running = alive
         if self._stopping:
             self._end()
             return
