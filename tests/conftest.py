@@ -136,9 +136,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Tests marked `prove` are the long proofs; each has a sample beside it that always runs."""
     if config.getoption("--prove"):
         return
-    proofs = [item for item in items if item.get_closest_marker("prove")]
-    items[:] = [item for item in items if not item.get_closest_marker("prove")]
+    proofs = [item for item in items if _is_long(item)]
+    items[:] = [item for item in items if not _is_long(item)]
     config.hook.pytest_deselected(items=proofs)
+
+
+# Whole programs that start and stop for each test: what the database does below them, quicker tests say of both.
+_ON_SQLITE_ALONE = {
+    "test_acting",
+    "test_browser",
+    "test_graphiql",
+    "test_roster_changes",
+    "test_sync_command",
+    "test_syncs",
+}
+
+
+def _is_long(item: pytest.Item) -> bool:
+    if item.get_closest_marker("prove"):
+        return True
+    whole_programs = item.path.parent.name == "acceptance" and item.path.stem in _ON_SQLITE_ALONE
+    return whole_programs and item.get_closest_marker("postgres") is not None
 
 
 @pytest.fixture(scope="session")

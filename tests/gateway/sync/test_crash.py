@@ -52,11 +52,7 @@ async def test_a_killed_import_is_taken_up_where_it_stopped(
     transactions = await crash.load(undisturbed, path, as_of)
     expected = await state_of(undisturbed)
     every = request.config.getoption("--prove")
-    points = (
-        range(1, transactions + 1)
-        if every
-        else sorted({1, 2, transactions // 2, transactions - 1, transactions})
-    )
+    points = range(1, transactions + 1) if every else sorted({2, transactions // 2, transactions})
     assert transactions > 6
 
     for point in points:
