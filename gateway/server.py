@@ -192,7 +192,8 @@ class _Workers:
                 self._worker_with_jobs = worker
 
     def _look_after(self) -> None:
-        alive = [one for one in self._running if one.is_alive()]  # asked once: one may die meanwhile
+        # asked once: one may die meanwhile
+        alive = [one for one in self._running if one.is_alive()]
         died = [one for one in self._running if one not in alive]
         self._running = alive
         if self._stopping:
