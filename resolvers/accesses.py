@@ -1,7 +1,5 @@
 """The access log in the graph: who read whose data, through which credential, for whom."""
 
-import base64
-import binascii
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -14,7 +12,7 @@ from gateway.readpath.paging import page_size
 from gateway.readpath.registry import Row
 from gateway.viewer import Scope
 from resolvers import inputs, nodes
-from resolvers.connections import PageInfo
+from resolvers.connections import PageInfo, cursor_of, page_of, place_of
 from resolvers.context import Info
 from resolvers.lists import After, First
 from resolvers.provenance import described
@@ -97,17 +95,7 @@ async def access_log(
     found = []
     if context.accesses is not None:
         found = await context.accesses.find(context.viewer.institution_id, wanted)
-    rows = [_row(one) for one in found[:size]]
-    return {
-        "nodes": rows,
-        "edges": [{"cursor": row["cursor"], "node": row} for row in rows],
-        "pageInfo": {
-            "hasNextPage": len(found) > size,
-            "hasPreviousPage": after is not None,
-            "startCursor": rows[0]["cursor"] if rows else None,
-            "endCursor": rows[-1]["cursor"] if rows else None,
-        },
-    }
+    return page_of([_row(one) for one in found], size, after)
 
 
 async def _wanted(info: Info, which: AccessFilter, limit: int, after: str | None) -> Wanted:
@@ -125,14 +113,14 @@ async def _wanted(info: Info, which: AccessFilter, limit: int, after: str | None
         subject=subject,
         person=person,
         since=which.since,
-        before=None if after is None else _id_of(after),
+        before=None if after is None else place_of(after, "access"),
         limit=limit,
     )
 
 
 def _row(one: Access) -> Row:
     return {
-        "cursor": base64.urlsafe_b64encode(f"access:{one.id}".encode()).decode(),
+        "cursor": cursor_of(one.id, "access"),
         "at": one.at,
         "credential": one.credential,
         "credentialId": str(one.credential_id),
@@ -144,13 +132,3 @@ def _row(one: Access) -> Row:
         "fields": list(one.shown),
         "requestId": one.request_id,
     }
-
-
-def _id_of(cursor: str) -> int:
-    try:
-        kind, _, digits = base64.b64decode(cursor, b"-_", validate=True).decode().partition(":")
-    except (binascii.Error, ValueError):
-        kind, digits = "", ""
-    if kind != "access" or not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
-        raise BadRequest("This is no cursor of the access log; take endCursor from `pageInfo`.")
-    return int(digits)

@@ -1,7 +1,5 @@
 """The audit of single changes in the graph: who asked for what, on whose rights, what Canvas was told and what it said."""
 
-import base64
-import binascii
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -9,7 +7,6 @@ import orjson
 import strawberry
 from strawberry import ID
 
-from gateway.errors import BadRequest
 from gateway.readpath import node_ids
 from gateway.readpath.paging import page_size
 from gateway.readpath.registry import Row
@@ -17,7 +14,7 @@ from gateway.viewer import Scope
 from gateway.writes.service import ChangeRequest as Kept
 from gateway.writes.service import Wanted
 from resolvers import inputs, mutation_errors, nodes
-from resolvers.connections import PageInfo
+from resolvers.connections import PageInfo, cursor_of, page_of, place_of
 from resolvers.context import Info
 from resolvers.enums import ChangeAuthority, ChangeRequestState
 from resolvers.lists import After, First
@@ -131,11 +128,11 @@ async def change_requests(
         course_id=await row_id(meant.course),
         actor_id=await row_id(meant.actor),
         since=meant.since,
-        before=None if after is None else id_of(after, TYPE),
+        before=None if after is None else place_of(after, TYPE),
         limit=size + 1,
     )
     found = await context.changes_into_canvas().requests(context.viewer, wanted)
-    return page([_row(one) for one in found], size, after)
+    return page_of([_row(one) for one in found], size, after)
 
 
 def _row(one: Kept) -> Row:
@@ -164,32 +161,3 @@ def _row(one: Kept) -> Row:
         "course_id": one.subjects.course_id,
         "enrollment_id": one.subjects.enrollment_id,
     }
-
-
-def page(rows: list[Row], size: int, after: str | None) -> Row:
-    """A connection's row of `rows`, of which one more than `size` was asked for."""
-    shown = rows[:size]
-    return {
-        "nodes": shown,
-        "edges": [{"cursor": row["cursor"], "node": row} for row in shown],
-        "pageInfo": {
-            "hasNextPage": len(rows) > size,
-            "hasPreviousPage": after is not None,
-            "startCursor": shown[0]["cursor"] if shown else None,
-            "endCursor": shown[-1]["cursor"] if shown else None,
-        },
-    }
-
-
-def cursor_of(row_id: int, type_name: str) -> str:
-    return base64.urlsafe_b64encode(f"{type_name}@{row_id}".encode()).decode()
-
-
-def id_of(cursor: str, type_name: str) -> int:
-    try:
-        kind, _, digits = base64.b64decode(cursor, b"-_", validate=True).decode().partition("@")
-    except (binascii.Error, ValueError):
-        kind, digits = "", ""
-    if kind != type_name or not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
-        raise BadRequest("This is no cursor of this list; take endCursor from `pageInfo`.")
-    return int(digits)

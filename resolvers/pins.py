@@ -13,8 +13,7 @@ from gateway.readpath.registry import Row
 from gateway.writes.pins import Pin as Kept
 from gateway.writes.pins import Pinned
 from resolvers import inputs, mutation_errors, nodes
-from resolvers.audit import cursor_of, id_of, page
-from resolvers.connections import PageInfo
+from resolvers.connections import PageInfo, cursor_of, page_of, place_of
 from resolvers.context import Info
 from resolvers.lists import After, First
 from resolvers.mutation_errors import KEY, MutationError, checked_key
@@ -82,10 +81,10 @@ class PinPayload:
 async def pins(info: Info, first: First = None, after: After = None) -> Any:
     context = info.context
     size = page_size("first", first)
-    before = None if after is None else id_of(after, TYPE)
+    before = None if after is None else place_of(after, TYPE)
     kept = context.changes_into_canvas().pins
     found = await kept.find(context.viewer, before=before, limit=size + 1)
-    return page([_row(one) for one in found], size, after)
+    return page_of([_row(one) for one in found], size, after)
 
 
 async def pin(info: Info, asked: Annotated[PinInput, _INPUT]) -> Any:

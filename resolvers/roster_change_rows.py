@@ -1,20 +1,18 @@
 """The rows of a change of many in the graph: what happens to each, and how far it is."""
 
-import base64
-import binascii
 from typing import Annotated, Any
 
 import strawberry
 
 from gateway.change_paths import Path
-from gateway.errors import BadRequest, Forbidden
+from gateway.errors import Forbidden
 from gateway.readpath.paging import page_size
 from gateway.readpath.registry import Row
 from gateway.roster_change import Outcome
 from gateway.writes.roster_changes import RosterChanges
 from models.roster import EnrollmentState, RosterRowStatus
 from resolvers import nodes
-from resolvers.connections import PageInfo
+from resolvers.connections import PageInfo, cursor_of, page_of, place_of
 from resolvers.context import Context, Info
 from resolvers.lists import After, First
 from resolvers.provenance import described
@@ -84,22 +82,12 @@ async def listed(
     found = await changes_of(context).rows(
         context.viewer,
         root["row_id"],
-        after=0 if after is None else _place_of(after),
+        after=0 if after is None else place_of(after, "row"),
         first=size + 1,
         outcomes=outcomes or (),
         statuses=statuses or (),
     )
-    rows = [_row(one) for one in found[:size]]
-    return {
-        "nodes": rows,
-        "edges": [{"cursor": row["cursor"], "node": row} for row in rows],
-        "pageInfo": {
-            "hasNextPage": len(found) > size,
-            "hasPreviousPage": after is not None,
-            "startCursor": rows[0]["cursor"] if rows else None,
-            "endCursor": rows[-1]["cursor"] if rows else None,
-        },
-    }
+    return page_of([_row(one) for one in found], size, after)
 
 
 def changes_of(context: Context) -> RosterChanges:
@@ -110,7 +98,7 @@ def changes_of(context: Context) -> RosterChanges:
 
 def _row(one: Any) -> Row:
     told: Row = {
-        "cursor": base64.urlsafe_b64encode(f"row:{one.place}".encode()).decode(),
+        "cursor": cursor_of(one.place, "row"),
         "row": one.row,
         "said": one.said,
         "outcome": one.outcome,
@@ -138,13 +126,3 @@ def _row(one: Any) -> Row:
         "leaves_id": None if step.leaves is None else step.leaves.key.section,
         "enrollment_id": one.enrollment_id or (None if stood is None else stood.id),
     }
-
-
-def _place_of(cursor: str) -> int:
-    try:
-        kind, _, digits = base64.b64decode(cursor, b"-_", validate=True).decode().partition(":")
-    except (binascii.Error, ValueError):
-        kind, digits = "", ""
-    if kind != "row" or not (digits.isascii() and digits.isdigit()) or len(digits) > 9:
-        raise BadRequest("This is no cursor of rows; take endCursor from `pageInfo`.")
-    return int(digits)

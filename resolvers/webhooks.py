@@ -1,7 +1,5 @@
 """Webhooks in the graph: a client's addresses, what became of each message, and how they are managed."""
 
-import base64
-import binascii
 from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -11,7 +9,7 @@ import strawberry
 from strawberry import ID
 
 from gateway import feed
-from gateway.errors import BadRequest, Forbidden, WriteRefused
+from gateway.errors import Forbidden, WriteRefused
 from gateway.feed import ChangeFilter
 from gateway.readpath.paging import page_size
 from gateway.readpath.registry import Row
@@ -19,7 +17,7 @@ from gateway.webhooks.registering import Caller, Change, Made, Message, Webhooks
 from gateway.webhooks.registering import Webhook as Kept
 from models.roster import ChangeKind, Source
 from resolvers import filters, inputs, mutation_errors
-from resolvers.connections import PageInfo
+from resolvers.connections import PageInfo, cursor_of, page_of, place_of
 from resolvers.context import Context, Info
 from resolvers.enums import WebhookState
 from resolvers.lists import After, First
@@ -74,20 +72,10 @@ async def _messages(
         Caller.of(context.viewer, None),
         root["row_id"],
         dead=dead,
-        before=None if after is None else _id_of(after),
+        before=None if after is None else place_of(after, "message"),
         limit=size + 1,
     )
-    rows = [_message_row(context, one) for one in found[:size]]
-    return {
-        "nodes": rows,
-        "edges": [{"cursor": row["cursor"], "node": row} for row in rows],
-        "pageInfo": {
-            "hasNextPage": len(found) > size,
-            "hasPreviousPage": after is not None,
-            "startCursor": rows[0]["cursor"] if rows else None,
-            "endCursor": rows[-1]["cursor"] if rows else None,
-        },
-    }
+    return page_of([_message_row(context, one) for one in found], size, after)
 
 
 @strawberry.type(
@@ -317,7 +305,7 @@ def _ids(context: Context, rows: Sequence[tuple[str, int]] | None) -> list[str] 
 def _message_row(context: Context, one: Message) -> Row:
     waits = one.delivered_at is None and one.dead_at is None
     return {
-        "cursor": base64.urlsafe_b64encode(f"message:{one.id}".encode()).decode(),
+        "cursor": cursor_of(one.id, "message"),
         "id": context.reader.node_id(MESSAGE, one.id),
         "name": one.name,
         "after": feed.cursor_of(one.after_position),
@@ -330,13 +318,3 @@ def _message_row(context: Context, one: Message) -> Row:
         "deliveredAt": one.delivered_at,
         "deadAt": one.dead_at,
     }
-
-
-def _id_of(cursor: str) -> int:
-    try:
-        kind, _, digits = base64.b64decode(cursor, b"-_", validate=True).decode().partition(":")
-    except (binascii.Error, ValueError):
-        kind, digits = "", ""
-    if kind != "message" or not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
-        raise BadRequest("This is no cursor of messages; take endCursor from `pageInfo`.")
-    return int(digits)

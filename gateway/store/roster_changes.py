@@ -194,7 +194,7 @@ async def page(
     limit = "" if first is None else f" limit {first:d}"
     rows = await database.rows(
         "select place, row, said, outcome, reason, step, by_file, line, status, message, advice, enrollment_id"
-        " from roster_change_row where institution_id = $1 and roster_change_id = $2 and place > $3"
+        " from roster_change_row where institution_id = $1 and roster_change_id = $2 and place > cast($3 as bigint)"
         f"{''.join(conditions)} order by place{limit}",
         institution_id,
         change_id,
