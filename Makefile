@@ -4,6 +4,8 @@ PYTHON ?= python3
 PORT ?= 8000
 TWIN_PORT ?= 9000
 BIN := .venv/bin
+# Three on two cores, as tests wait for servers and browsers too; the slow ones, which acceptance/ holds, begin first.
+PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help run test prove bench sure lint fix schema lock clean graphiql node-ready
 
@@ -14,10 +16,10 @@ run: .venv/run-ready graphiql   ## Start the demo: a school, the gateway and Gra
 	$(BIN)/roster demo --port $(PORT) --twin-port $(TWIN_PORT)
 
 test: .venv/dev-ready node-ready   ## The whole suite, with samples of the long proofs and the servers it needs
-	$(BIN)/python scripts/with_services.py $(REQUIRE) -- $(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python scripts/with_services.py $(REQUIRE) -- $(BIN)/pytest $(PARALLEL) $(ARGS)
 
 prove: .venv/dev-ready node-ready   ## The suite with the long proofs run whole
-	$(BIN)/python scripts/with_services.py $(REQUIRE) -- $(BIN)/pytest -n 2 --dist loadfile --prove $(ARGS)
+	$(BIN)/python scripts/with_services.py $(REQUIRE) -- $(BIN)/pytest $(PARALLEL) --prove $(ARGS)
 
 bench: .venv/dev-ready   ## The benchmarks of docs/benchmarks.md
 	$(BIN)/python scripts/with_services.py --durable -- $(BIN)/python -m bench $(ARGS)

@@ -55,7 +55,7 @@ async def database_url(engine: str, template: str | None, tmp_path: Path) -> Asy
         yield f"sqlite://{path}"
         return
     name = f"roster_{secrets.token_hex(6)}"
-    await _on_postgres(f"create database {name} template {template or 'template1'}")
+    await _on_postgres(_copying(name, template or "template1"))
     yield _postgres_url(name)
     await _on_postgres(f"drop database {name} with (force)")
 
@@ -97,6 +97,11 @@ async def _migrate(url: str) -> None:
         await schema.migrate(opened)
 
 
+def _copying(name: str, template: str) -> str:
+    """A database as small as ours is copied twice as fast file by file as by PostgreSQL's default, through its log."""
+    return f"create database {name} template {template} strategy file_copy"
+
+
 async def _on_postgres(sql: str) -> None:
     admin = await asyncpg.connect(POSTGRES)
     try:
@@ -127,7 +132,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    hypothesis.settings.register_profile("sample", max_examples=40, deadline=None, derandomize=True)
+    hypothesis.settings.register_profile("sample", max_examples=25, deadline=None, derandomize=True)
     hypothesis.settings.register_profile("prove", max_examples=1000, deadline=None)
     hypothesis.settings.load_profile("prove" if config.getoption("--prove") else "sample")
 

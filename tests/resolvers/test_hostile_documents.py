@@ -13,7 +13,7 @@ from tests.factories import School
 from tests.resolvers.conftest import Graph
 
 WARM = 1_100  # more than twice what is kept of anything
-SAMPLE, ALL = 400, 10_000
+SAMPLE, ALL = 200, 10_000
 MOST_BYTES = 12_000_000  # an allocator's whims; kept whole, ten thousand of these would be 400 MB
 MOST_SECONDS = 0.001
 

@@ -87,7 +87,7 @@ FAULTS: dict[str, tuple[Kind, dict[str, object]]] = {
     "stuck": (Kind.REPORT_STUCK, {}),
     "in error": (Kind.REPORT_ERROR, {}),
     "cut": (Kind.REPORT_TRUNCATED, {}),
-    "a zip bomb": (Kind.REPORT_ZIP_BOMB, {}),
+    "a zip bomb": (Kind.REPORT_ZIP_BOMB, {"size": 2**26}),
     "another encoding": (Kind.REPORT_ENCODING, {"encoding": "utf-16"}),
     "no file": (Kind.STRIP_IDS, {"keys": ("attachment",), "path": "/reports/"}),
     "half a body": (Kind.CUT_BODY, {"path": "/inst-fs/"}),
