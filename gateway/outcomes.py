@@ -56,13 +56,14 @@ class Spending:
 class Asking:
     """Who asks, when their request arrived, and what the whole operation may still spend.
 
-    `background`: nobody waits for it, so others go first.
+    `background`: nobody waits for it, so others go first. `run_id`: the sync run that it is read for.
     """
 
     viewer: Viewer
     now: datetime
     spending: Spending = field(default_factory=Spending)
     background: bool = False
+    run_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

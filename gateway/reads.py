@@ -56,8 +56,11 @@ class RosterSource(Protocol):
         meter: Meter,
         *,
         background: bool = False,
+        run_id: int | None = None,
     ) -> Sequence[Taken]:
         """Read what was offered for these needs (the same list) and take it into the store, all of it or nothing.
+
+        `run_id`: the sync run that brings it, where one does.
 
         One `Taken` for each scope that was read. SourceError when the source did not answer as it should; then the store
         is as it was. `Taken.groups` may be fewer than the offer's: what Canvas did not show to these eyes is not there.
@@ -242,7 +245,12 @@ class Reads:
         place = institution_id, offer.source
         try:
             taken = await source.fill(
-                offer, needs, asking.viewer, meter, background=asking.background
+                offer,
+                needs,
+                asking.viewer,
+                meter,
+                background=asking.background,
+                run_id=asking.run_id,
             )
         except SourceError as error:
             await self._healths.failed(place, error)

@@ -90,22 +90,22 @@ class Syncs:
         await self._database.transact(work)
         return run.id
 
-    async def confirm(self, viewer: Viewer, run_id: int) -> int:
-        """Let the removals that a run holds through."""
+    async def confirm(self, viewer: Viewer, run_id: int, removals: int | None = None) -> int:
+        """Let the removals that a run holds through, `removals` of them where the caller says how many they saw."""
         viewer.require(Scope.ADMIN, Scope.ROSTER_WRITE)
         run = await self._run(viewer, run_id)
         if run.state is not SyncRunState.HELD:
             raise WriteRefused(
                 MutationErrorCode.CONFLICT, f"Nothing waits here: the run is {run.state}.", "id"
             )
-        if run.source is Source.NRPS:
-            raise WriteRefused(
-                MutationErrorCode.NOT_SUPPORTED,
-                "A membership list does not say who they are for certain: sync the course by ENROLLMENTS_API instead.",
-                "id",
-            )
         person = viewer.acts_for_id or viewer.user_id
-        await held.let_through(self._database, run, actor_id=person, now=self._clock())
+        refusal = await held.let_through(
+            self._database, run, confirmed=removals, actor_id=person, now=self._clock()
+        )
+        if refusal is not None:
+            raise WriteRefused(
+                MutationErrorCode.CONFLICT, f"Nothing was removed: {refusal}.", "removals"
+            )
         return run.id
 
     async def import_report(

@@ -436,6 +436,20 @@ class SetAside(Model):
         indexes = (Index(fields=("institution_id", "sync_run_id"), name="set_aside_run"),)
 
 
+# Somebody whom a membership list lacked when too many were missing at once: a person decides whether they go.
+class HeldRemoval(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    sync_run_id = fields.BigIntField()
+    course_id = fields.BigIntField()
+    person_id = fields.BigIntField()
+
+    class Meta:
+        table = "held_removal"
+        unique_together = (("institution_id", "course_id", "person_id"),)
+        indexes = (Index(fields=("institution_id", "sync_run_id"), name="held_removal_run"),)
+
+
 # A piece of a report that an admin sent, until it is loaded: the process that loads it may run on another machine.
 class UploadPart(Model):
     id = row_id()

@@ -121,7 +121,8 @@ class Mutation:
     )
     confirm_held: syncs.SyncRunPayload = strawberry.mutation(
         resolver=syncs.confirm,
-        description="Let the removals that a run holds through. Whom a newer read has shown since stays.",
+        description="Let the removals that a run holds through. Whom a newer read has shown since stays; of a membership list"
+        " nobody goes who was not seen to be held, and nobody at all where the course was read or one of them seen since.",
     )
     import_report: syncs.SyncRunPayload = strawberry.mutation(
         resolver=syncs.import_report,

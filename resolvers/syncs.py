@@ -24,6 +24,10 @@ from resolvers.types import SyncRun, resolved
 TYPE = "SyncRun"
 _INPUT = strawberry.argument(name="input", description="What is asked for.")
 _RUN = strawberry.argument(name="id", description="The `id` of the run.")
+_REMOVALS = strawberry.argument(
+    description="How many were `held` when it was decided, so that it is plain what a person has seen."
+    " Where by now it is another number, nothing is removed, and `held` of the run says how many."
+)
 _KINDS = {"Course": ScopeKind.COURSE, "Account": ScopeKind.ACCOUNT, "User": ScopeKind.PERSON}
 
 
@@ -83,10 +87,12 @@ async def cancel(info: Info, run: Annotated[ID, _RUN]) -> Any:
         return _refusal(refused)
 
 
-async def confirm(info: Info, run: Annotated[ID, _RUN]) -> Any:
+async def confirm(
+    info: Info, run: Annotated[ID, _RUN], removals: Annotated[int | None, _REMOVALS] = None
+) -> Any:
     run_id = info.context.reader.decode_as(TYPE, run)
     try:
-        done = _payload(await _syncs(info).confirm(info.context.viewer, run_id))
+        done = _payload(await _syncs(info).confirm(info.context.viewer, run_id, removals))
     except WriteRefused as refused:
         return _refusal(refused)
     info.context.feed.nudge()

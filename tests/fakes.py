@@ -72,6 +72,7 @@ class FakeStore:
         meter: Meter,
         *,
         background: bool = False,
+        run_id: int | None = None,
     ) -> Sequence[Taken]:
         raise AssertionError("the store is never read into itself")
 
@@ -151,6 +152,7 @@ class FakeSource:
         meter: Meter,
         *,
         background: bool = False,
+        run_id: int | None = None,
     ) -> Sequence[Taken]:
         began = self.clock()
         wanted = [needs[n] for n in sorted(offer.needs)]

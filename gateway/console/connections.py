@@ -1,5 +1,7 @@
 """The operator's desk: what the school is connected by, what was synced, what waits for a person, tokens for programs."""
 
+from collections.abc import Sequence
+
 from starlette.responses import Response
 
 from gateway.console.pages import page
@@ -21,7 +23,8 @@ query ConsoleConnections {
 """
 
 
-async def overview(console: Console, who: Visitor) -> Response:
+async def overview(console: Console, who: Visitor, refusals: Sequence[str] = ()) -> Response:
+    """`refusals`: of what was asked for on this page."""
     answer = await console.ask(who.viewer, _CONNECTIONS, {})
     data = answer.data or {}
     institution_id = who.viewer.institution_id
@@ -36,9 +39,24 @@ async def overview(console: Console, who: Visitor) -> Response:
         sources=data.get("sources") or [],
         runs=(data.get("syncRuns") or {"nodes": []})["nodes"],
         held=(data.get("held") or {"nodes": []})["nodes"],
-        refusals=answer.refusals,
+        refusals=[*refusals, *answer.refusals],
         now=console.clock(),
     )
+
+
+_CONFIRM = """
+mutation ConsoleConfirm($id: ID!, $removals: Int) {
+  confirmHeld(id: $id, removals: $removals) { errors { message } }
+}
+"""
+
+
+async def confirm(console: Console, who: Visitor) -> Response:
+    """Held removals, let through: just as many as stood on the page."""
+    asked = {"id": who.field("run"), "removals": _number(who.field("removals"))}
+    answer = await console.ask(who.viewer, _CONFIRM, asked)
+    errors = ((answer.data or {}).get("confirmHeld") or {"errors": []})["errors"]
+    return await overview(console, who, [*answer.refusals, *(one["message"] for one in errors)])
 
 
 async def accept(console: Console, who: Visitor) -> Response:

@@ -146,6 +146,7 @@ routes: list[BaseRoute] = [
     Route("/console/sign-in", sign_in, methods=["POST"]),
     Route("/console/leave", leave, methods=["POST"]),
     _operator("/console/connections", connections.overview, _BOTH),
+    _operator("/console/connections/confirm", connections.confirm, ["POST"]),
     _operator("/console/connections/accept", connections.accept, ["POST"]),
     _operator("/console/connections/forget", connections.forget, ["POST"]),
     _operator("/console/people", people.overview, _BOTH),

@@ -60,11 +60,13 @@ class Roster:
         groups = self.listing.shape.groups(reader.rights) if unfilled else {}
         blanks = "".join(f", count(*) - count({rows.sql(sql)})" for sql in groups.values())
         sql = (
-            f"select w.course_id, w.source, count(*), min(w.as_of), sum(w.missing){blanks}"
+            "select w.course_id, w.source, count(*), min(w.as_of),"
+            f" sum(case when h.id is null then w.missing else 1 end){blanks}"
             " from (select s.*, row_number() over (partition by s.course_id, s.person_id"
             f" order by s.as_of desc, s.source) as nth from ({words}) s) w"
             f" join {rows.table.name} {rows.alias} on {rows.alias}.id = w.person_id"
-            f" and {rows.alias}.institution_id = $1 where w.nth = 1 group by 1, 2 order by 1, 2"
+            f" and {rows.alias}.institution_id = $1 left join held_removal h on h.institution_id = $1"
+            " and h.course_id = w.course_id and h.person_id = w.person_id where w.nth = 1 group by 1, 2 order by 1, 2"
         )
         found: dict[int, list[Tally]] = {course: [] for course in courses}
         for course, source, count, oldest, missing, *lacking in await connections.fetch(

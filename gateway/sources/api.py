@@ -35,6 +35,7 @@ class ApiSource:
         meter: Meter,
         *,
         background: bool = False,
+        run_id: int | None = None,
     ) -> Sequence[Taken]:
         lists = self._courses if Subject.COURSES in offer.subjects else self._enrollments
-        return await lists.fill(offer, needs, viewer, meter, background=background)
+        return await lists.fill(offer, needs, viewer, meter, background=background, run_id=run_id)

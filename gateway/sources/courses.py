@@ -126,6 +126,7 @@ class CoursesSource:
         meter: Meter,
         *,
         background: bool = False,
+        run_id: int | None = None,  # noqa: ARG002  syncs list courses themselves
     ) -> Sequence[Taken]:
         credential = await self._credential(offer.eyes)
         institution = await institutions.by_id(self._database, self._institution_id)

@@ -137,6 +137,7 @@ class EnrollmentsSource:
         meter: Meter,
         *,
         background: bool = False,
+        run_id: int | None = None,
     ) -> Sequence[Taken]:
         taken = []
         for place in sorted(offer.needs):
@@ -144,7 +145,9 @@ class EnrollmentsSource:
             call = await self._call(task, meter, background=background)
             batch = await self._read(task, call)
             taken.append(
-                await taking.take(self._database, batch, now=self._clock(), trust=self._trust)
+                await taking.take(
+                    self._database, batch, now=self._clock(), trust=self._trust, run_id=run_id
+                )
             )
         return taken
 

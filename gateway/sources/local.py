@@ -66,6 +66,7 @@ class LocalSource:
         meter: Meter,  # noqa: ARG002  as above
         *,
         background: bool = False,  # noqa: ARG002  as above
+        run_id: int | None = None,  # noqa: ARG002  as above
     ) -> Sequence[Taken]:
         """Nothing: it is here."""
         return ()

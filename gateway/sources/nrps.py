@@ -185,12 +185,18 @@ class NrpsSource:
         meter: Meter,
         *,
         background: bool = False,
+        run_id: int | None = None,
     ) -> Sequence[Taken]:
         taken = []
         for place in sorted(offer.needs):
             batch, roster = await self._read(needs[place], meter, background=background)
             one = await taking.take(
-                self._database, batch, now=self._clock(), trust=self._trust, guard=self._guard
+                self._database,
+                batch,
+                now=self._clock(),
+                trust=self._trust,
+                guard=self._guard,
+                run_id=run_id,
             )
             if one.whole:
                 await self._differences.keep(needs[place].scope.id, roster, batch.groups)

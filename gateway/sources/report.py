@@ -122,6 +122,7 @@ class ReportSource:
         meter: Meter,
         *,
         background: bool = False,
+        run_id: int | None = None,  # noqa: ARG002  a report is loaded by a run of its own
     ) -> Sequence[Taken]:
         call = self._call(meter, background=background)
         run = await self._run(call, offer)

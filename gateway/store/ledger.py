@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.planner import Scope
 from gateway.store import dialects
 from gateway.uow import Database, Transaction
 from models.roster import FieldGroup, Source
@@ -77,6 +78,21 @@ async def replace(tx: Transaction, institution_id: int, cover: Cover) -> None:
         cover.whole,
     )
     await record(tx, institution_id, None, [cover])
+
+
+async def vouch(
+    tx: Transaction, institution_id: int, scope: Scope, source: Source, *, began_at: datetime
+) -> None:
+    """That a read was whole, of which the silence was not believed at first."""
+    await tx.run(
+        f"update coverage set whole = {dialects.true(tx.dialect)} where institution_id = $1 and scope_kind = $2"
+        " and scope_id = $3 and source = $4 and began_at = $5",
+        institution_id,
+        scope.kind.value,
+        scope.id,
+        source.value,
+        began_at,
+    )
 
 
 async def forget_courses(

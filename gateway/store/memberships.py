@@ -12,10 +12,9 @@ import orjson
 
 from gateway.batch import Batch
 from gateway.merge import Guard, Silence, silence_of
-from gateway.store import runs
-from gateway.store.runs import Tally
+from gateway.store import held_members
 from gateway.uow import Database, Row, Transaction
-from models.roster import EnrollmentType, FieldGroup, Source, SyncRunState
+from models.roster import EnrollmentType, FieldGroup, Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,16 +31,19 @@ async def end_missing(
     *,
     now: datetime,
     guard: Guard,
+    run_id: int | None = None,
 ) -> Ended:
-    """`present`: everybody whom the list may mean, by our ids."""
+    """`present`: everybody whom the list may mean, by our ids. `run_id`: the run that reads the list, if one does."""
     silence = silence_of(batch.reading, whole=batch.whole, visible=batch.full, has_sis_ids=False)
     if silence is not Silence.MEMBERSHIP_ENDED:
         return Ended()
     missing = await _missing(tx, batch, course, present)
     if guard.holds_emptied(len(missing), of=len(missing) + len(batch.memberships)):
-        await _hold(tx, batch, course, len(missing), now)
+        people = [int(row["id"]) for row in missing]
+        await held_members.hold(tx, batch, course, people, run_id=run_id, now=now)
         return Ended(held=len(missing))
-    await _end(tx, batch, course, missing)
+    await held_members.settle(tx, batch.institution_id, course)
+    await end(tx, batch.institution_id, course, missing, source=batch.source, as_of=batch.began_at)
     return Ended(contradicted=sum(1 for row in missing if row["enrolled"]))
 
 
@@ -71,13 +73,18 @@ async def write(tx: Transaction, batch: Batch, course: int, people: Mapping[str,
 async def _missing(
     tx: Transaction, batch: Batch, course: int, present: frozenset[int]
 ) -> Sequence[Row]:
-    """Live memberships that such a list made, and active enrollments of people whom it could have named."""
+    """Live memberships that such a list made, and active enrollments of people whom it could have named.
+
+    Not enrollments that an ended membership contradicts already: an earlier list lacked them.
+    """
     rows = await tx.rows(
         "select p.id, p.canvas_id, m.types, m.id as membership, e.types as enrolled from person p"
         " left join membership m on m.institution_id = $1 and m.course_id = $2 and m.person_id = p.id"
         " and m.ended_at is null and m.source = $3 and m.as_of <= $4"
-        " left join (select person_id, min(type) as types from enrollment where institution_id = $1 and course_id = $2"
+        " left join (select person_id, min(type) as types from enrollment n where institution_id = $1 and course_id = $2"
         " and state = 'ACTIVE' and removed_at is null and type <> 'TEST_STUDENT' and standing_as_of <= $4"
+        " and not exists (select 1 from membership o where o.institution_id = $1 and o.course_id = $2"
+        " and o.person_id = n.person_id and o.ended_at > n.standing_as_of)"
         " group by person_id) e on e.person_id = p.id"
         " where p.institution_id = $1 and (m.id is not null or e.types is not null)",
         batch.institution_id,
@@ -107,8 +114,19 @@ async def _all_known_to_canvas(
     return int(rows[0]["n"]) == 0
 
 
-async def _end(tx: Transaction, batch: Batch, course: int, missing: Sequence[Row]) -> None:
-    """Ended as of the list's beginning, also for those who had no membership yet, so that the newer word is there to win."""
+async def end(
+    tx: Transaction,
+    institution_id: int,
+    course: int,
+    missing: Sequence[Row],
+    *,
+    source: Source,
+    as_of: datetime,
+) -> None:
+    """Ended as of the list's beginning, also for those who had no membership yet, so that the newer word is there to win.
+
+    `missing`: people's ids, with the `types` of a live membership or those that they are `enrolled` as.
+    """
     await tx.many(
         "insert into membership (institution_id, course_id, person_id, types, roles, state, source, as_of, ended_at)"
         " values ($1, $2, $3, $4, '[]', 'ACTIVE', $5, $6, $6) on conflict (institution_id, course_id, person_id)"
@@ -116,38 +134,15 @@ async def _end(tx: Transaction, batch: Batch, course: int, missing: Sequence[Row
         " where membership.as_of <= excluded.as_of and membership.ended_at is null",
         [
             (
-                batch.institution_id,
+                institution_id,
                 course,
                 row["id"],
                 row["types"] or row["enrolled"],
-                batch.source.value,
-                batch.began_at,
+                source.value,
+                as_of,
             )
             for row in missing
         ],
-    )
-
-
-async def _hold(tx: Transaction, batch: Batch, course: int, missing: int, now: datetime) -> None:
-    """A run that waits for a person."""
-    run_id = await runs.begin(
-        tx,
-        batch.institution_id,
-        source=batch.source,
-        scope=("course", course),
-        label="membership list",
-        fingerprint="",
-        read_began_at=batch.began_at,
-        now=now,
-    )
-    await runs.close(
-        tx,
-        batch.institution_id,
-        run_id,
-        state=SyncRunState.HELD,
-        tally=Tally(rows_read=len(batch.memberships), held=missing),
-        message=f"{missing:,} people would leave the course at once: more than the shrink guard allows",
-        now=now,
     )
 
 

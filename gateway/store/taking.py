@@ -15,7 +15,17 @@ from gateway.changes import SubjectType
 from gateway.identity import Trust
 from gateway.merge import Guard, Silence, silence_of
 from gateway.planner import ScopeKind, Subject
-from gateway.store import due, identities, ledger, matching, memberships, merging, placing, told
+from gateway.store import (
+    due,
+    held_members,
+    identities,
+    ledger,
+    matching,
+    memberships,
+    merging,
+    placing,
+    told,
+)
 from gateway.store.identities import Held
 from gateway.store.ledger import Cover
 from gateway.store.memberships import Ended
@@ -46,11 +56,12 @@ async def take(
     now: datetime,
     trust: Trust = Trust(),  # noqa: B008  frozen
     guard: Guard = Guard(),  # noqa: B008  frozen
+    run_id: int | None = None,
 ) -> Taken:
-    """All of the batch, or nothing of it."""
+    """All of the batch, or nothing of it. `run_id`: the sync run that brings it."""
 
     async def work(tx: Transaction) -> Taken:
-        return await take_in(tx, batch, now=now, trust=trust, guard=guard)
+        return await take_in(tx, batch, now=now, trust=trust, guard=guard, run_id=run_id)
 
     return await database.transact(work)
 
@@ -63,6 +74,7 @@ async def take_in(
     trust: Trust = Trust(),  # noqa: B008  frozen
     guard: Guard = Guard(),  # noqa: B008  frozen
     actor_id: int | None = None,
+    run_id: int | None = None,
 ) -> Taken:
     """The same inside a transaction that does more. `actor_id`: the person whose doing it is."""
     await merging.lock(tx, batch.institution_id)
@@ -71,7 +83,7 @@ async def take_in(
         institution_id=batch.institution_id,
         source=batch.source,
         as_of=batch.began_at,
-        run_id=None,
+        run_id=run_id,
         now=now,
         feed=True,
         made=first is None,
@@ -220,7 +232,13 @@ class _Taking:
             return Ended()
         await memberships.write(self.tx, batch, batch.scope.id, people)
         return await memberships.end_missing(
-            self.tx, batch, batch.scope.id, frozenset(present), now=self.now, guard=self.guard
+            self.tx,
+            batch,
+            batch.scope.id,
+            frozenset(present),
+            now=self.now,
+            guard=self.guard,
+            run_id=self.telling.run_id,
         )
 
     async def _cover(self, *, whole: bool) -> None:
@@ -256,13 +274,15 @@ class _Taking:
             )
         elif whole and batch.full and batch.subject is Subject.ENROLLMENTS:
             await due.settle(self.tx, batch.institution_id, batch.scope, began_at=batch.began_at)
+            if batch.scope.kind is ScopeKind.COURSE:
+                await held_members.settle(self.tx, batch.institution_id, batch.scope.id)
 
     async def _tell_baseline(self, course: int) -> None:
         """One entry in the place of one for each row: take a snapshot of the course here, and follow."""
         batch = self.batch
         await self.tx.run(
-            "insert into change (institution_id, position, at, kind, subject_type, subject_id, course_id, source)"
-            " values ($1, $2, $3, $4, $5, $6, $6, $7)",
+            "insert into change (institution_id, position, at, kind, subject_type, subject_id, course_id, source,"
+            " sync_run_id) values ($1, $2, $3, $4, $5, $6, $6, $7, $8)",
             batch.institution_id,
             await merging.take_positions(self.tx, batch.institution_id, 1),
             self.now,
@@ -270,6 +290,7 @@ class _Taking:
             SubjectType.COURSE.value,
             course,
             batch.source.value,
+            self.telling.run_id,
         )
 
 

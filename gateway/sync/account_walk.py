@@ -30,7 +30,7 @@ COURSES_A_STEP = 5
 _USED_WITHIN = timedelta(days=30)
 _SHOWN_PROBLEMS = 10
 
-ReadList = Callable[[Place, Scope, Source], Awaitable[tuple[Read, Meter]]]
+ReadList = Callable[[Place, Scope, Source, int | None], Awaitable[tuple[Read, Meter]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,9 @@ class AccountWalk:
             place.call(meter), path, (("include[]", "term"), ("state[]", "all"))
         ):
             shard = place.institution.shard
-            await self._take(place, began, courses=tuple(rows.course(row, shard) for row in page))
+            await self._take(
+                place, run, began, courses=tuple(rows.course(row, shard) for row in page)
+            )
         await self._spent(run, meter)
         return began.isoformat()
 
@@ -108,8 +110,10 @@ class AccountWalk:
         shard = place.institution.shard
         path = f"/courses/{to_rest(named[scope], shard)}/sections"
         async for page in place.asks().pages(place.call(meter), path):
-            await self._take(place, began, sections=tuple(rows.section(row, shard) for row in page))
-        taken, of_list = await self.read(place, scope, Source.ENROLLMENTS_API)
+            await self._take(
+                place, run, began, sections=tuple(rows.section(row, shard) for row in page)
+            )
+        taken, of_list = await self.read(place, scope, Source.ENROLLMENTS_API, run.id)
         await queued_runs.add(
             self.database,
             run.institution_id,
@@ -119,7 +123,7 @@ class AccountWalk:
             quota=meter.quota + of_list.quota,
         )
 
-    async def _take(self, place: Place, began: datetime, **told: Any) -> None:
+    async def _take(self, place: Place, run: Run, began: datetime, **told: Any) -> None:
         now = self.clock()
         batch = Batch(
             institution_id=place.institution.id,
@@ -130,7 +134,7 @@ class AccountWalk:
             ended_at=now,
             **told,
         )
-        await taking.take(self.database, batch, now=now)
+        await taking.take(self.database, batch, now=now, run_id=run.id)
 
     async def _show(self, run: Run, since: datetime, failed: int) -> None:
         everything = await walked.how_many(self.database, run.institution_id, run.scope)

@@ -107,7 +107,7 @@ class CarriedRuns:
 
     async def _read(self, place: Place, run: Run) -> None:
         """A course, a section or a person, by one list."""
-        taken, meter = await self.read(place, run.scope, run.source)
+        taken, meter = await self.read(place, run.scope, run.source, run.id)
         await queued_runs.add(
             self.database,
             run.institution_id,
@@ -117,7 +117,9 @@ class CarriedRuns:
             quota=meter.quota,
         )
 
-    async def read(self, place: Place, scope: Scope, source: Source) -> tuple[Read, Meter]:
+    async def read(
+        self, place: Place, scope: Scope, source: Source, run_id: int | None = None
+    ) -> tuple[Read, Meter]:
         now, meter = self.clock(), Meter()
         need = Need(
             scope=scope,
@@ -137,6 +139,7 @@ class CarriedRuns:
             now=now,
             spending=Spending(most_requests=1e9, most_quota=1e9),
             background=True,
+            run_id=run_id,
         )
         return await self.reads.read_now(need, asking, meter), meter
 

@@ -85,7 +85,13 @@ class Book:
 
         async def work(tx: Transaction) -> None:
             if batch is not None:
-                await taking.take_in(tx, batch, now=self.clock(), actor_id=self.change.person_id)
+                await taking.take_in(
+                    tx,
+                    batch,
+                    now=self.clock(),
+                    actor_id=self.change.person_id,
+                    run_id=self.change.sync_run_id,
+                )
             if lines:
                 await roster_changes.number_lines(tx, self.institution_id, change_id, lines)
             await roster_changes.progress(tx, self.institution_id, change_id, progress)

@@ -73,6 +73,12 @@ class Gateway:
     async def synced(self, scope: dict[str, Any], **more: Any) -> dict[str, Any]:
         return (await self.followed(await self.started(scope, **more)))[-1]
 
+    async def caused(self, after: str | None) -> dict[str, Any]:
+        """The changes behind a cursor, each with why it came."""
+        document = """query ($after: String) { changes(first: 5000, after: $after) {
+          nodes { subjectType kind cause { source syncRun { id } } } pageInfo { endCursor } } }"""
+        return await self.ask(document, after=after)
+
     async def roster(self, canvas_id: int) -> set[str]:
         """Canvas's ids of a course's enrollments, as the store has them."""
         document = """query ($id: ID!) { course(by: {canvasId: $id}) {
@@ -146,6 +152,33 @@ async def test_a_course_is_synced(gateway: Gateway) -> None:
     assert run["removed"] == 1
     assert run["requests"] >= 1
     assert await gateway.roster(course.id) == gateway.twin.roster(course)
+
+
+async def test_every_change_says_by_which_run_it_came(gateway: Gateway) -> None:
+    """A course's list, a person's, and a walk through all courses: each is the cause of what it changed."""
+    school, course = gateway.twin.app.state.school, gateway.twin.small
+    await gateway.synced({"course": {"canvasId": str(course.id)}})
+    (first, second, third, *_) = sorted(gateway.twin.roster(course))
+    scopes = (
+        (first, {"course": {"canvasId": str(course.id)}}),
+        (second, {"user": {"canvasId": str(school.enrollments[int(second)].user_id)}}),
+        (third, {"everything": True}),
+    )
+    for gone, scope in scopes:
+        told = await gateway.caused(None)
+        school.enrollments[int(gone)].workflow_state = "deleted"
+
+        run = await gateway.started(scope, source="ENROLLMENTS_API")
+        assert (await gateway.followed(run))[-1]["state"] == "SUCCEEDED"
+
+        caused = await gateway.caused(told["pageInfo"]["endCursor"])
+        assert ("Enrollment", "REMOVED") in {
+            (one["subjectType"], one["kind"]) for one in caused["nodes"]
+        }
+        assert {("ENROLLMENTS_API", run)} == {
+            (one["cause"]["source"], (one["cause"]["syncRun"] or {}).get("id"))
+            for one in caused["nodes"]
+        }
 
 
 async def test_where_reports_are_refused_an_account_is_read_course_by_course(

@@ -108,6 +108,42 @@ async def test_what_is_connected_and_what_was_synced_stands_there(
     assert "61 61 would leave" in said
 
 
+async def test_held_removals_are_let_through_as_many_as_stood_there(
+    school: School, browser: TestClient
+) -> None:
+    course = await school.course()
+    began = NOW - timedelta(hours=1)
+    gone = await school.enroll(await school.person(), None, course, missing_since=began)
+    run = await school.add(
+        "sync_run", state=SyncRunState.HELD.value, held=1, source="UPLOAD", read_began_at=began
+    )
+    signed_in(browser, await operator_token(school))
+    page = browser.get("/console/connections")
+    form = {"run": hidden(page, "run"), "removals": hidden(page, "removals")}
+
+    more = await school.enroll(await school.person(), None, course, missing_since=began)
+    refused = browser.post("/console/connections/confirm", data=form)
+    waiting = await states(school, "sync_run", run)
+    there = [await states(school, "enrollment", one) for one in (gone, more)]
+    shown = {"run": form["run"], "removals": hidden(refused, "removals")}
+    browser.post("/console/connections/confirm", data=shown)
+
+    assert "by now 2 removals wait, not 1" in text_of(refused)
+    assert ("HELD", ["ACTIVE", "ACTIVE"]) == (waiting, there)
+    assert ("SUCCEEDED", "DELETED", "DELETED") == (
+        await states(school, "sync_run", run),
+        await states(school, "enrollment", gone),
+        await states(school, "enrollment", more),
+    )
+
+
+async def states(school: School, table: str, row_id: int) -> str:
+    rows = await school.database.rows(
+        f"select state from {table} where institution_id = $1 and id = $2", school.id, row_id
+    )
+    return str(rows[0]["state"])
+
+
 async def test_an_installation_is_accepted_and_refused(school: School, browser: TestClient) -> None:
     await registrations.note(
         school.database,
