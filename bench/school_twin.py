@@ -1,7 +1,7 @@
 """The gateway's sources over a twin in this process, under one clock that only moves when the twin is asked or waited for."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -66,8 +66,11 @@ class AdminsToken:
     def admin(self) -> Credential:
         return Fixed(secret=self.secret)
 
-    async def of_person(self, person: int) -> Credential | None:
+    async def of_person(self, person: int, scopes: Collection[str] = ()) -> Credential | None:
         return None
+
+    def may_be_granted(self, scopes: Collection[str]) -> bool:
+        return False
 
 
 class Wire(httpx.AsyncBaseTransport):

@@ -7,6 +7,7 @@ RosterError                  anything that we say to a person; its text is the m
 ├── LaunchRefused            a launch is not let in: its page says why, `code` says it to the log
 ├── EventRefused             a Live Event is not taken: answered with `status`
 ├── WriteRefused             a mutation cannot be carried out: an entry of `errors` in its payload
+│   └── ConnectionWanted     it can, once the person has connected their Canvas account
 ├── MailNotSent              the mail server took no mail
 ├── OutboundError            somebody else's server gave no usable answer to a request of ours
 │   ├── NotSent              nothing was sent: sending again is safe
@@ -82,6 +83,10 @@ class WriteRefused(RosterError):
         super().__init__(message)
         self.code = code
         self.path = path
+
+
+class ConnectionWanted(WriteRefused):
+    pass
 
 
 class MailNotSent(RosterError):

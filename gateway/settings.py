@@ -191,8 +191,11 @@ class Server(Table, frozen=True, kw_only=True):
 
 
 class Oauth(Table, frozen=True, kw_only=True):
+    """A developer key. `writes`: whether people change rosters by their own accounts too, or only read by them."""
+
     client_id: Name
     client_secret: Secret
+    writes: bool = True
 
 
 class Lti13(Table, frozen=True, kw_only=True):

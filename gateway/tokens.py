@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -45,10 +45,12 @@ class PeoplesTokens:
         self._sleep = sleep
         self._locks: dict[int, asyncio.Lock] = {}
 
-    async def credential(self, person: int) -> Credential | None:
-        """None where nothing was granted, or it is over."""
+    async def credential(self, person: int, scopes: Collection[str] = ()) -> Credential | None:
+        """None where nothing was granted, or less than `scopes`, or it is over."""
         kept = await self._find(person)
-        return None if kept is None or kept.broken_at else PersonsCredential(self, person)
+        if kept is None or kept.broken_at or not set(scopes) <= set(kept.scopes):
+            return None
+        return PersonsCredential(self, person)
 
     async def keep(
         self, person: int, grant: Grant, *, client_id: str, scopes: tuple[str, ...]
@@ -156,13 +158,22 @@ class PersonsCredential:
 
 @dataclass(frozen=True, kw_only=True)
 class AdminAndPeople:
-    """All rights to call one institution's Canvas: the operator's, and those that people granted."""
+    """All rights to call one institution's Canvas: the operator's, and those that people granted.
+
+    `asked`: what people are asked for. What they granted before that was narrowed is not made use of.
+    """
 
     operators: Credential | None
     people: PeoplesTokens | None
+    asked: frozenset[str] = frozenset()
 
     def admin(self) -> Credential | None:
         return self.operators
 
-    async def of_person(self, person: int) -> Credential | None:
-        return None if self.people is None else await self.people.credential(person)
+    async def of_person(self, person: int, scopes: Collection[str] = ()) -> Credential | None:
+        if self.people is None or not self.asked.issuperset(scopes):
+            return None
+        return await self.people.credential(person, scopes)
+
+    def may_be_granted(self, scopes: Collection[str]) -> bool:
+        return self.people is not None and self.asked.issuperset(scopes)

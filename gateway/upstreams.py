@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.canvas import scopes
 from gateway.canvas.buckets import Buckets
 from gateway.canvas.client import Canvas, Fixed
 from gateway.canvas.credentials import Credentials
@@ -56,7 +57,9 @@ async def upstreams(
         found[institution.id] = Upstream(
             canvas=Canvas(http=http, base_url=configured.canvas_url, buckets=buckets),
             credentials=AdminAndPeople(
-                operators=None if admin is None else Fixed(secret=admin.reveal()), people=people
+                operators=None if admin is None else Fixed(secret=admin.reveal()),
+                people=people,
+                asked=frozenset() if application is None else frozenset(application.scopes),
             ),
             application=application,
             people=people,
@@ -72,4 +75,5 @@ def _application(configured: Institution, public_url: str) -> Application | None
         client_id=configured.oauth.client_id,
         client_secret=configured.oauth.client_secret.reveal(),
         redirect_uri=f"{public_url.rstrip('/')}{CALLBACK}",
+        scopes=scopes.of_people(writing=configured.oauth.writes),
     )

@@ -223,6 +223,8 @@ async def _carried_out(
     problem = ended.problem
     errors = []
     if problem is not None:
+        if ended.wants_connection:
+            context.invite(problem.message)
         code = problem.code
         if unseen and code is MutationErrorCode.NOT_PERMITTED:
             # whether there is such a person is not for them to know, who may neither see nor enroll them

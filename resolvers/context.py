@@ -98,12 +98,17 @@ class Context:
         return self.writes
 
     def notice(self, limit: Limit | None) -> None:
-        """That the viewer would see more once Canvas can be asked as them, where they can bring that about."""
-        if limit is None or not limit.unknown or self.connect is None or self.notices:
+        """That the viewer would see more once Canvas can be asked as them."""
+        if limit is not None and limit.unknown:
+            self.invite(limit.message)
+
+    def invite(self, message: str) -> None:
+        """To connect the viewer's Canvas account, where they can."""
+        if self.connect is None or self.notices:
             return
         url = self.connect(self.viewer)
         if url is not None:
-            self.notices.append(ConnectionNeeded(limit.message, connect_url=url))
+            self.notices.append(ConnectionNeeded(message, connect_url=url))
 
     def shows(self, subject: tuple[str, int], people: int, fields: Iterable[str]) -> None:
         """Note in the access log, once an operation, that so many people of `subject` are shown, with these fields."""

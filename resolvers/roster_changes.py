@@ -10,7 +10,7 @@ import strawberry
 from strawberry import ID
 
 from gateway.change_paths import Path
-from gateway.errors import PublicError, UnusableFile, WriteRefused
+from gateway.errors import ConnectionWanted, PublicError, UnusableFile, WriteRefused
 from gateway.readpath.lookups import By
 from gateway.readpath.registry import Row
 from gateway.roster_change import Outcome
@@ -196,6 +196,8 @@ async def _payload(context: Context, work: Callable[[], Awaitable[int]]) -> Row:
     try:
         change = await work()
     except WriteRefused as refused:
+        if isinstance(refused, ConnectionWanted):
+            context.invite(str(refused))
         told = mutation_errors.row_of(refused.code, str(refused), refused.path)
         return {"rosterChange": None, "errors": [told]}
     except UnusableFile as unusable:

@@ -1,5 +1,6 @@
 """Whose rights there are to call the Canvas of one institution."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,8 +11,11 @@ class Credentials(Protocol):
     def admin(self) -> Credential | None:
         """The operator's token, which may act as other people if Canvas lets it."""
 
-    async def of_person(self, person: int) -> Credential | None:
-        """The person's own (our id), where they have granted one."""
+    async def of_person(self, person: int, scopes: Collection[str] = ()) -> Credential | None:
+        """The person's own (our id), where they have granted one with these scopes; reading is granted always."""
+
+    def may_be_granted(self, scopes: Collection[str]) -> bool:
+        """Whether people are asked for these scopes when they connect their accounts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,5 +27,8 @@ class AdminOnly:
     def admin(self) -> Credential | None:
         return self.credential
 
-    async def of_person(self, person: int) -> Credential | None:  # noqa: ARG002  a protocol's shape
+    async def of_person(self, person: int, scopes: Collection[str] = ()) -> Credential | None:  # noqa: ARG002  a protocol's shape
         return None
+
+    def may_be_granted(self, scopes: Collection[str]) -> bool:  # noqa: ARG002  a protocol's shape
+        return False

@@ -16,22 +16,6 @@ from gateway.canvas import answers
 from gateway.errors import CutShort, GrantRefused, OutboundError, SourceDown, SourceRefused
 from gateway.http.client import Client, Request, Response
 
-# What reading rosters and permissions through a person's own eyes takes; a scope never grants what the person may not do.
-READ_SCOPES: Sequence[str] = (
-    "url:GET|/api/v1/accounts",
-    "url:GET|/api/v1/accounts/:account_id/permissions",
-    "url:GET|/api/v1/accounts/:id",
-    "url:GET|/api/v1/courses",
-    "url:GET|/api/v1/courses/:course_id/enrollments",
-    "url:GET|/api/v1/courses/:course_id/permissions",
-    "url:GET|/api/v1/courses/:course_id/sections",
-    "url:GET|/api/v1/courses/:course_id/users",
-    "url:GET|/api/v1/courses/:id",
-    "url:GET|/api/v1/sections/:id",
-    "url:GET|/api/v1/sections/:section_id/enrollments",
-    "url:GET|/api/v1/users/:id",
-    "url:GET|/api/v1/users/:user_id/enrollments",
-)
 PURPOSE = "roster gateway"  # how Canvas lists the token to the person
 
 _NOT_OURS = ("invalid_client", "unauthorized_client", "unsupported_grant_type")
@@ -39,12 +23,13 @@ _NOT_OURS = ("invalid_client", "unauthorized_client", "unsupported_grant_type")
 
 @dataclass(frozen=True, kw_only=True)
 class Application:
-    """Us at one Canvas: its developer key."""
+    """Us at one Canvas: its developer key. `scopes`: what people are asked for, which that key has to have."""
 
     canvas_url: str
     client_id: str
     client_secret: str
     redirect_uri: str
+    scopes: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,15 +43,13 @@ class Grant:
     acted_for: bool = False
 
 
-def authorization_url(
-    application: Application, *, state: str, verifier: str, scopes: Sequence[str]
-) -> str:
+def authorization_url(application: Application, *, state: str, verifier: str) -> str:
     url: str = prepare_grant_uri(
         f"{application.canvas_url.rstrip('/')}/login/oauth2/auth",
         client_id=application.client_id,
         response_type="code",
         redirect_uri=application.redirect_uri,
-        scope=" ".join(scopes),
+        scope=" ".join(application.scopes),
         state=state,
         purpose=PURPOSE,
         code_challenge=create_s256_code_challenge(verifier),

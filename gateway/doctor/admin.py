@@ -2,39 +2,39 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from gateway.canvas import scopes
 from gateway.canvas.client import Call, Canvas, Credential, Meter, Params
 from gateway.canvas.own_enrollments import OWN_STATES
 from gateway.doctor.findings import (
     PERMISSIONS,
+    WRITING,
     Finding,
-    Permission,
     of_permissions,
     of_scopes,
 )
+from gateway.doctor.scopes import is_missing, tried
 from gateway.errors import CredentialSpent, NotThere, SourceError, SourceRefused
 
-_SCOPE_MISSING = "Insufficient scopes"
 _TOKEN = (
     "in Canvas, as the service user: Account > Settings > Approved Integrations > New Access Token"  # noqa: S105  where to make one
 )
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Examination:
-    """Of one institution's token. `account`: the configured one; `wanted`: permissions; `lacking`: scopes that were found missing."""
+    """Of one institution's token. `account`: the configured one; `writes`: rosters are changed by it, too."""
 
     canvas: Canvas
     credential: Credential
     account: str
-    wanted: Sequence[Permission] = PERMISSIONS
-    lacking: list[str] = field(default_factory=list)
+    writes: bool = False
 
     async def findings(self) -> AsyncIterator[Finding]:
         try:
-            owner = await self._get("url:GET|/api/v1/users/:id", "/users/self")
+            owner = await self._asked("/users/self")
         except CredentialSpent:
             yield Finding(
                 key="admin_token",
@@ -56,7 +56,7 @@ class Examination:
     async def _account(self) -> AsyncIterator[Finding]:
         path = f"/accounts/{self.account}"
         try:
-            await self._get("url:GET|/api/v1/accounts/:id", path)
+            await self._asked(path)
         except SourceError as error:
             yield Finding(
                 key="account_id",
@@ -65,63 +65,36 @@ class Examination:
             )
             return
         yield Finding(key="account_id", what=f"account_id: account {self.account}")
-        asked: Params = [("permissions[]", one.name) for one in self.wanted]
-        told = await self._get(
-            "url:GET|/api/v1/accounts/:account_id/permissions", f"{path}/permissions", asked
+        wanted = (*PERMISSIONS, *WRITING) if self.writes else PERMISSIONS
+        told = await self._shown(
+            f"{path}/permissions", [("permissions[]", one.name) for one in wanted]
         )
         if told is not None:
-            for finding in of_permissions(told, self.account, self.wanted):
+            for finding in of_permissions(told, self.account, wanted):
                 yield finding
         async for finding in self._lists(path):
             yield finding
-        yield of_scopes(self.lacking, key="admin_token")
+        found = await tried(self.canvas, self.credential, scopes.of_operator(writing=self.writes))
+        yield of_scopes(found.lacking, found.unknown, key="admin_token")
 
     async def _lists(self, path: str) -> AsyncIterator[Finding]:
-        """Each list that reading takes: its scope, and what it holds back."""
-        await self._first("url:GET|/api/v1/accounts", "/accounts")
-        await self._first("url:GET|/api/v1/accounts/:account_id/reports", f"{path}/reports")
-        users = await self._first("url:GET|/api/v1/accounts/:account_id/users", f"{path}/users")
-        courses = await self._first(
-            "url:GET|/api/v1/accounts/:account_id/courses", f"{path}/courses"
-        )
+        """What lists hold back without a sign."""
         own = await self._first(
-            "url:GET|/api/v1/users/:user_id/enrollments",
-            "/users/self/enrollments",
-            [("state[]", state) for state in OWN_STATES],
+            "/users/self/enrollments", [("state[]", state) for state in OWN_STATES]
         )
         yield _of_own_enrollments(own)
-        if courses:
-            async for finding in self._course(f"/courses/{courses[0]['id']}"):
-                yield finding
-        others = [one for one in users or () if one.get("id") is not None]
-        if others:
-            acting = await self._acting(str(others[-1]["id"]))
+        courses = await self._first(f"{path}/courses", [("with_enrollments", "true")])
+        if not courses:
+            return
+        course = f"/courses/{courses[0]['id']}"
+        sections = await self._first(f"{course}/sections", [("include[]", "total_students")])
+        if sections:
+            yield _of_includes(sections[0])
+        enrolled = await self._first(f"{course}/enrollments")
+        if enrolled:
+            acting = await self._acting(str(enrolled[-1]["user_id"]))
             if acting is not None:
                 yield acting
-
-    async def _course(self, course: str) -> AsyncIterator[Finding]:
-        await self._get("url:GET|/api/v1/courses/:id", course)
-        await self._get("url:GET|/api/v1/courses/:course_id/permissions", f"{course}/permissions")
-        enrolled = await self._first(
-            "url:GET|/api/v1/courses/:course_id/enrollments", f"{course}/enrollments"
-        )
-        if enrolled:
-            await self._get(
-                "url:GET|/api/v1/accounts/:account_id/enrollments/:id",
-                f"/accounts/self/enrollments/{enrolled[0]['id']}",
-            )
-        sections = await self._first(
-            "url:GET|/api/v1/courses/:course_id/sections",
-            f"{course}/sections",
-            [("include[]", "total_students")],
-        )
-        if sections:
-            section = f"/sections/{sections[0]['id']}"
-            await self._get("url:GET|/api/v1/sections/:id", section)
-            await self._first(
-                "url:GET|/api/v1/sections/:section_id/enrollments", f"{section}/enrollments"
-            )
-            yield _of_includes(sections[0])
 
     async def _acting(self, user: str) -> Finding | None:
         """None where the missing permission has been told already."""
@@ -130,7 +103,7 @@ class Examination:
         try:
             await self.canvas.get(call, "/users/self")
         except SourceRefused as refusal:
-            if any(said in str(refusal) for said in ("Invalid as_user_id", _SCOPE_MISSING)):
+            if "Invalid as_user_id" in str(refusal) or is_missing(refusal):
                 return None  # by permission, by scope, or because that person is a stronger admin
             return Finding(
                 key="acting",
@@ -142,44 +115,40 @@ class Examination:
             return None
         return Finding(key="acting", what=what)
 
-    async def _get(self, scope: str, path: str, params: Params = ()) -> dict[str, Any] | None:
-        """None where the scope is missing, or the thing itself is not to be seen."""
-        call = Call(credential=self.credential, meter=Meter())
+    async def _asked(self, path: str, params: Params = ()) -> dict[str, Any] | None:
+        """None where a scope is missing, which is told by itself."""
         try:
-            return await self.canvas.get(call, path, params)
+            return await self.canvas.get(self._call(), path, params)
         except SourceRefused as refusal:
-            if _SCOPE_MISSING not in str(refusal):
-                if scope.endswith(("/accounts/:id", "/users/:id")):
-                    raise
+            if is_missing(refusal):
                 return None
-            self.lacking.append(scope)
-            return None
-        except NotThere:
-            if scope.endswith("/accounts/:id"):
-                raise
+            raise
+
+    async def _shown(self, path: str, params: Params = ()) -> dict[str, Any] | None:
+        """None where it is not to be seen."""
+        try:
+            return await self._asked(path, params)
+        except (SourceRefused, NotThere):
             return None
 
-    async def _first(
-        self, scope: str, path: str, params: Params = ()
-    ) -> list[dict[str, Any]] | None:
-        call = Call(credential=self.credential, meter=Meter())
+    async def _first(self, path: str, params: Params = ()) -> list[dict[str, Any]] | None:
         try:
-            async with aclosing(self.canvas.pages(call, path, params)) as pages:
+            async with aclosing(self.canvas.pages(self._call(), path, params)) as pages:
                 async for page in pages:
                     return page
-        except SourceRefused as refusal:
-            if _SCOPE_MISSING in str(refusal):
-                self.lacking.append(scope)
         except SourceError:
             return None
         return None
+
+    def _call(self) -> Call:
+        return Call(credential=self.credential, meter=Meter())
 
 
 def _of(owner: dict[str, Any] | None) -> str:
     return f" as {owner['name']}" if owner and owner.get("name") else ""
 
 
-def _of_own_enrollments(own: list[dict[str, Any]] | None) -> Finding:
+def _of_own_enrollments(own: Sequence[dict[str, Any]] | None) -> Finding:
     what = "admin_token: its owner is in no section alone"
     limited = [row for row in own or () if row.get("limit_privileges_to_course_section")]
     if not limited:

@@ -1,6 +1,6 @@
 """`roster doctor`: every configured credential and permission of an institution tried against Canvas."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
 from gateway.cache import Cache
@@ -8,7 +8,7 @@ from gateway.canvas.buckets import LocalBuckets
 from gateway.canvas.service_tokens import ServiceTokens
 from gateway.doctor import people, platforms
 from gateway.doctor.admin import Examination
-from gateway.doctor.findings import PERMISSIONS, WRITING, Finding, Permission
+from gateway.doctor.findings import Finding
 from gateway.http.client import Client
 from gateway.lti.launches import Launches
 from gateway.prices import PriceBook
@@ -37,14 +37,15 @@ async def examined(
                 canvas=upstream.canvas,
                 credential=admin,
                 account=configured.account_id,
-                wanted=await _wanted(database, institution.id),
+                writes=await _some_service_writes(database, institution.id),
             )
             async for finding in examination.findings():
                 yield finding
         if upstream.application is not None:
             async for finding in people.of_key(http, upstream.application):
                 yield finding
-            for finding in people.of_tokens(await canvas_tokens.all_of(database, institution.id)):
+            kept = await canvas_tokens.all_of(database, institution.id)
+            for finding in people.of_tokens(kept, upstream.application.scopes):
                 yield finding
     launches = Launches.build(settings, database, http, clock)
     services = ServiceTokens(
@@ -60,8 +61,6 @@ async def examined(
             yield finding
 
 
-async def _wanted(database: Database, institution_id: int) -> Sequence[Permission]:
-    """What writing takes, too, where some service may write."""
+async def _some_service_writes(database: Database, institution_id: int) -> bool:
     kept = await tokens.of_institution(database, institution_id)
-    writes = any(Scope.ROSTER_WRITE in one.scopes and one.revoked_at is None for one in kept)
-    return (*PERMISSIONS, *WRITING) if writes else PERMISSIONS
+    return any(Scope.ROSTER_WRITE in one.scopes and one.revoked_at is None for one in kept)

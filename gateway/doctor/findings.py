@@ -89,6 +89,12 @@ WRITING: Sequence[Permission] = (
         needed_for="changes that conclude enrollments",
     ),
     Permission(
+        name="manage_user_logins",
+        label="Users - manage login details",
+        needed_for="making new people",
+    ),
+    Permission(name="manage_sis", label="SIS Data - manage", needed_for="SIS ids of new people"),
+    Permission(
         name="import_sis",
         label="SIS Data - import",
         needed_for="carrying changes of many by one file",
@@ -110,14 +116,16 @@ def of_permissions(
         yield Finding(key=one.name, what=f'admin_token: permission "{one.label}"', mend=mend)
 
 
-def of_scopes(missing: Sequence[str], *, key: str) -> Finding:
-    what = f"{key}: scopes of the developer key"
-    if not missing:
-        return Finding(key=f"{key} scopes", what=what)
-    listed = " ".join(missing)
+def of_scopes(missing: Sequence[str], unknown: Sequence[str] = (), *, key: str) -> Finding:
+    """`unknown`: of which Canvas did not say anything."""
+    mends = []
+    if missing:
+        mends.append(
+            f"in Canvas, Admin > Developer Keys > Edit > Enforce Scopes, switch on {' '.join(missing)}; tokens made before"
+            " have to be made anew"
+        )
+    if unknown:
+        mends.append(f"Canvas could not be asked about {' '.join(unknown)}: try again")
     return Finding(
-        key=f"{key} scopes",
-        what=what,
-        mend=f"in Canvas, Admin > Developer Keys > Edit > Enforce Scopes, switch on {listed}; tokens made before have to be"
-        " made anew",
+        key=f"{key} scopes", what=f"{key}: scopes of the developer key", mend="; ".join(mends)
     )

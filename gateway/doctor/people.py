@@ -2,11 +2,13 @@
 
 import secrets
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from gateway.canvas.oauth2 import READ_SCOPES, Application, TokenEndpoint, authorization_url
+from gateway.canvas import scopes
+from gateway.canvas.oauth2 import Application, TokenEndpoint, authorization_url
 from gateway.doctor.findings import Finding, of_scopes
 from gateway.errors import GrantRefused, OutboundError, SourceError, SourceRefused
 from gateway.http.client import Client, Request, Response
@@ -21,12 +23,7 @@ async def of_key(http: Client, application: Application) -> AsyncIterator[Findin
     yield secret
     if not secret.works:
         return
-    url = authorization_url(
-        application,
-        state="doctor",
-        verifier=secrets.token_urlsafe(48),
-        scopes=READ_SCOPES,
-    )
+    url = authorization_url(application, state="doctor", verifier=secrets.token_urlsafe(48))
     try:
         answer = await http.send(Request("GET", f"{url}&prompt=none"))
     except OutboundError as error:
@@ -78,9 +75,19 @@ def _of_page(answer: Response, application: Application) -> Sequence[Finding]:
         mend = f"{_KEYS}, switch the key's state to ON for this account"
         return [redirect, Finding(key="key_off", what=on.what, mend=mend)]
     if error == "invalid_scope":
-        missing = [scope for scope in READ_SCOPES if scope in says.replace(",", " ").split()]
-        return [redirect, on, of_scopes(missing or list(READ_SCOPES), key="oauth")]
+        return [redirect, on, _of_lacking(scopes.refused(says) or application.scopes)]
     return [redirect, on, of_scopes((), key="oauth")]
+
+
+def _of_lacking(lacking: Sequence[str]) -> Finding:
+    """Nobody can connect before all of them are there; those of writing need not be asked for."""
+    finding = of_scopes(lacking, key="oauth")
+    if set(lacking) <= set(scopes.WRITING):
+        return replace(
+            finding,
+            mend=f"{finding.mend}; or set oauth.writes = false: then people only read by their own accounts",
+        )
+    return finding
 
 
 def _words(answer: Response) -> str:
@@ -91,16 +98,20 @@ def _words(answer: Response) -> str:
     return str(body.get("error_description", "")) if isinstance(body, dict) else ""
 
 
-def of_tokens(kept: Sequence[Kept]) -> Sequence[Finding]:
+def of_tokens(kept: Sequence[Kept], asked: Sequence[str]) -> Sequence[Finding]:
     """Those that Canvas takes no more, and those that were granted before more was asked for."""
     broken = [one for one in kept if one.broken_at is not None]
-    narrow = [one for one in kept if not set(READ_SCOPES) <= set(one.scopes)]
+    narrow = [one for one in kept if not set(asked) <= set(one.scopes)]
     what = f"oauth: tokens of {len(kept)} people"
     if broken:
         why = ", ".join(sorted({str(one.broken_why) for one in broken}))
         mend = f"{len(broken)} are over ({why}): these people connect anew when the gateway next asks them to"
         return [Finding(key="broken_tokens", what=what, mend=mend)]
     if narrow:
-        mend = f"{len(narrow)} were granted with fewer scopes than are asked for now: these people have to connect anew"
+        lacking = sorted({scope for one in narrow for scope in set(asked) - set(one.scopes)})
+        mend = (
+            f"{len(narrow)} were granted with fewer scopes than are asked for now: these people have to connect anew before"
+            f" their tokens are of use for {' '.join(lacking)}"
+        )
         return [Finding(key="narrow_tokens", what=what, mend=mend)]
     return [Finding(key="broken_tokens", what=what)]

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 
+from gateway.canvas import scopes
 from gateway.canvas.oauth2 import Grant, TokenEndpoint
 from gateway.errors import Forbidden, GrantRefused, SourceError
 from gateway.oauth.connecting import Connecting
@@ -11,6 +12,26 @@ from gateway.store.oauth_requests import Request
 from models.canvas_ids import to_global
 
 _log = logging.getLogger(__name__)
+
+
+def check_scopes(said: Mapping[str, str]) -> None:
+    """Forbidden where Canvas lets nobody connect, for its key lacks what we ask for.
+
+    It says so before it keeps our state, so nobody knows whose request it was (fact sheet oauth2.md §2): names of ours are
+    repeated, and nothing else that it says.
+    """
+    if said.get("error") != "invalid_scope":
+        return
+    lacking = scopes.refused(said.get("error_description", "")) or ["scopes that we ask for"]
+    raise Forbidden(
+        f"Canvas lets nobody connect, because the developer key of this tool lacks {', '.join(lacking)}. Show this to your"
+        " administrator, who switches them on in Canvas (Admin > Developer Keys > Edit > Enforce Scopes)"
+        + (
+            ", or sets oauth.writes = false, so that people only read by their own accounts."
+            if set(lacking) <= set(scopes.WRITING)
+            else "."
+        )
+    )
 
 
 async def granted(said: Mapping[str, str], connecting: Connecting, asked: Request) -> Grant:

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from gateway.canvas.oauth2 import READ_SCOPES, authorization_url
+from gateway.canvas.oauth2 import authorization_url
 from gateway.errors import Forbidden, PublicError, SourceError, Unauthenticated
 from gateway.middleware import origin_of
 from gateway.oauth import grants
@@ -63,13 +63,13 @@ async def connect(request: Request, connecting: Connecting) -> Response:
     if request.headers.get("sec-fetch-dest") == "iframe":
         return _in_a_window(ticket, connecting)
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
-    scopes, now = " ".join(READ_SCOPES), connecting.clock()
+    now = connecting.clock()
     asked = oauth_requests.Request(
         institution_id=ticket.institution_id,
         person_id=ticket.person_id,
         session_id=ticket.session_id,
         verifier_sealed=connecting.seal.close(verifier),
-        scopes=scopes,
+        scopes=" ".join(upstream.application.scopes),
         return_to=_return_to(request, connecting),
     )
     expires_at = now + REQUEST_LIFE
@@ -77,9 +77,7 @@ async def connect(request: Request, connecting: Connecting) -> Response:
         connecting.database, state, asked, expires_at=expires_at, now=now
     ):
         raise Unauthenticated("Your session is over: open the tool again from your course.")
-    url = authorization_url(
-        upstream.application, state=state, verifier=verifier, scopes=READ_SCOPES
-    )
+    url = authorization_url(upstream.application, state=state, verifier=verifier)
     response = RedirectResponse(url, 303)
     _set_cookie(response, connecting, state, int(REQUEST_LIFE.total_seconds()))
     return response
@@ -88,6 +86,7 @@ async def connect(request: Request, connecting: Connecting) -> Response:
 @_on_a_page
 async def callback(request: Request, connecting: Connecting) -> Response:
     """Back from Canvas: in the same browser, once, and as the person who asked."""
+    grants.check_scopes(request.query_params)
     state = request.query_params.get("state", "")
     name = _cookie_name(connecting, state)
     if not hmac.compare_digest(request.cookies.get(name, "").encode(), state.encode() or b"-"):

@@ -1,14 +1,16 @@
 """On whose rights Canvas is told of a change: a person's own token, the institution's standing in for them, or it alone."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from gateway.canvas.client import Call, Meter
 from gateway.canvas.credentials import Credentials
-from gateway.errors import WriteRefused
+from gateway.canvas.scopes import WRITING
+from gateway.errors import ConnectionWanted, WriteRefused
 from gateway.planner import Scope, ScopeKind
-from gateway.store import scopes
 from gateway.store.intended import Authority
+from gateway.store.scopes import canvas_ids
 from gateway.uow import Database
 from gateway.viewer import Scope as TokenScope
 from gateway.viewer import Viewer
@@ -69,20 +71,19 @@ class Actors:
         call = Call(credential=admin, meter=Meter(), background=background)
         return Acting(call=call, authority=Authority.SERVICE)
 
-    async def person(self, person: int, *, background: bool = False) -> Acting:
-        own = await self.credentials.of_person(person)
+    async def person(
+        self, person: int, scopes: Collection[str] = WRITING, *, background: bool = False
+    ) -> Acting:
+        """A grant without these `scopes` is as none: Canvas would refuse what it is for, and judges the same by the other token."""
+        own = await self.credentials.of_person(person, scopes)
         if own is not None:
             call = Call(credential=own, meter=Meter(), background=background)
             return Acting(call=call, authority=Authority.OWN_TOKEN)
         admin = self.credentials.admin()
         scope = Scope(kind=ScopeKind.PERSON, id=person)
-        named = await scopes.canvas_ids(self.database, self.institution_id, [scope])
+        named = await canvas_ids(self.database, self.institution_id, [scope])
         if admin is None or scope not in named:
-            raise WriteRefused(
-                Code.NOT_PERMITTED,
-                "Nobody can stand in for this person in Canvas: they have connected no account of theirs, and there is"
-                " no admin_token, or what Canvas calls them is not known.",
-            )
+            raise self._nobody(scopes)
         call = Call(
             credential=admin,
             meter=Meter(),
@@ -90,3 +91,11 @@ class Actors:
             background=background,
         )
         return Acting(call=call, authority=Authority.MASQUERADE)
+
+    def _nobody(self, scopes: Collection[str]) -> WriteRefused:
+        nobody = "and nobody can stand in for them: there is no admin_token, or what Canvas calls them is not known."
+        if self.credentials.may_be_granted(scopes):
+            words = f"This person has connected no Canvas account of theirs that may change rosters, {nobody}"
+            return ConnectionWanted(Code.NOT_PERMITTED, words)
+        words = f"People are not asked to let this be done by their own Canvas accounts, {nobody}"
+        return WriteRefused(Code.NOT_PERMITTED, words)

@@ -11,11 +11,12 @@ from models.roster import MutationErrorCode
 class Ended:
     """What came of it. A `problem` of something that is `done`: it is not quite as it was asked to be.
 
-    `certain`: it is known whether it was done.
+    `certain`: it is known whether it was done. `wants_connection`: it would be, had the person connected their Canvas account.
     """
 
     done: bool
     certain: bool = True
+    wants_connection: bool = False
     subjects: Subjects = Subjects()  # noqa: RUF009  frozen
     problem: Problem | None = None
 

@@ -109,6 +109,9 @@ class RosterChanges:
                     "confirmRemovals",
                 )
             await self._compare(viewer.institution_id, change)
+        if change.person_id is not None and change.state in (State.PLANNED, State.PAUSED):
+            # Connecting their account is theirs to do, so they hear of it now.
+            await self._office(viewer.institution_id).acting(change)
 
         async def work(tx: Transaction) -> int:
             if request and (answer := await repeats.answer_to(tx, request)) is not None:

@@ -6,14 +6,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gateway.canvas.client import Call
+from gateway.canvas.scopes import SIS_IMPORTS, WRITING
 from gateway.canvas.sis_imports import SisImports
+from gateway.change_paths import Path
 from gateway.errors import SourceError, WriteRefused
 from gateway.job_definitions import Job, Steps
 from gateway.store import roster_changes
 from gateway.store.queued_jobs import Arguments
 from gateway.store.roster_changes import Change, State, Status
 from gateway.uow import Database, Transaction
-from gateway.writes.acting import Actors
+from gateway.writes.acting import Acting, Actors
 from gateway.writes.roster_book import Book
 from gateway.writes.roster_calls import Calls
 from gateway.writes.roster_carrying import Carrying, paused
@@ -37,6 +39,14 @@ class Office:
     imports: SisImports
     drop: EnrollmentState
     max_age: timedelta
+
+    async def acting(self, change: Change) -> Acting:
+        """Who carries it out. WriteRefused where nobody may."""
+        if change.person_id is None:
+            return self.actors.service(background=True)
+        by_file = change.path is Path.SIS_IMPORT
+        scopes = (*WRITING, *SIS_IMPORTS) if by_file else WRITING
+        return await self.actors.person(change.person_id, scopes, background=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,10 +123,7 @@ class RosterJobs:
 
     async def _carrying(self, institution_id: int, change: Change) -> Carrying:
         office = self.offices[institution_id]
-        if change.person_id is None:
-            acting = office.actors.service(background=True)
-        else:
-            acting = await office.actors.person(change.person_id, background=True)
+        acting = await office.acting(change)
         counts = await roster_changes.counts(self.database, institution_id, change.id)
         book = Book(
             database=self.database,

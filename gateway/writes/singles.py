@@ -12,7 +12,7 @@ from typing import TypeAlias
 from gateway.batch import Enrollment
 from gateway.canvas import enrollment_writes
 from gateway.canvas.enrollment_writes import NewPerson, Posted, Shown, Task
-from gateway.errors import AddressRefused, SourceError, WriteRefused
+from gateway.errors import AddressRefused, ConnectionWanted, SourceError, WriteRefused
 from gateway.store import intents, targets
 from gateway.store.intended import Asked, Intent, Subjects
 from gateway.store.targets import Known
@@ -128,6 +128,8 @@ class Singles:
         try:
             acting = await self._actors.of(viewer)
             intent, ended = await self._carrier.begin(asked, acting)
+        except ConnectionWanted as refused:
+            return Ended(done=False, wants_connection=True, problem=problem_of(refused))
         except WriteRefused as refused:
             return Ended(done=False, problem=problem_of(refused))
         if ended is not None:

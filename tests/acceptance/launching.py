@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from gateway.app import create_app, now, roster_graph
+from gateway.canvas.scopes import of_people
 from gateway.config_file import CredentialUrl, Secret
 from gateway.settings import (
     Host,
@@ -141,7 +142,7 @@ def launching(
     with_oauth: bool = False,
     **changes: Any,
 ) -> Iterator[Launching]:
-    """All three at work. `with_report`: the school's report was loaded before; `with_oauth`: people may connect their accounts. `changes`: of the institution."""
+    """All three at work. `with_report`: the school's report was loaded before; `with_oauth`: people may connect their accounts, by a key that enforces its scopes. `changes`: of the institution."""
     with listening() as for_twin, listening() as for_gateway, listening() as for_notebook:
         twin_url = f"http://127.0.0.1:{_port(for_twin)}"
         gateway_url = f"http://localhost:{_port(for_gateway)}"
@@ -159,7 +160,10 @@ def launching(
             token = twin.state.cast.tokens["admin"]
             changes |= {"account_id": "1", "admin_token": Secret(token)}
         if with_oauth:
-            client_id = str(key_id(twin.state.school, API_KEY))
+            key = twin.state.school.developer_keys[key_id(twin.state.school, API_KEY)]
+            scopes = tuple(of_people(writing=True))
+            twin.state.school.update(key, require_scopes=True, scopes=scopes)
+            client_id = str(key.id)
             secret = Secret(options.oauth_client_secret)
             changes |= {"oauth": Oauth(client_id=client_id, client_secret=secret)}
         settings = configured(

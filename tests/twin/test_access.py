@@ -1,6 +1,9 @@
 """Tokens, scopes and what is refused before any endpoint: oauth2.md 5 to 7, transport.md 5 and 6."""
 
+import pytest
+
 from tests.twin.conftest import MakeTwin, Twin
+from twin.scopes import API_SCOPES
 
 NO_ROUTE = {"errors": [{"message": "An error occurred.", "error_code": "not_found"}]}
 
@@ -66,3 +69,35 @@ async def test_no_user_agent_no_answer(make_twin: MakeTwin) -> None:
 
     assert (403, "Forbidden") == (refused.status_code, refused.json()["error"])
     assert 200 == served.status_code
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "courses/0/enrollments"),
+        ("DELETE", "courses/0/enrollments/0"),
+        ("PUT", "courses/0/enrollments/0/reactivate"),
+        ("POST", "accounts/0/users"),
+        ("POST", "accounts/0/sis_imports"),
+        ("PUT", "accounts/0/sis_imports/0/abort"),
+        ("POST", "accounts/0/reports/provisioning_csv"),
+        ("DELETE", "accounts/0/reports/provisioning_csv/0"),
+        ("GET", "files/0/public_url"),
+    ],
+)
+async def test_scopes_are_looked_at_before_what_is_asked_for(
+    twin: Twin, method: str, path: str
+) -> None:
+    """By `load_user`, before any action: nothing is found where the scope is there, and nothing looked for where it is not."""
+    token = twin.school.tokens_of_user.of(twin.cast.people["admin"].id)[0]
+    key = twin.school.developer_keys[token.developer_key_id]
+    twin.school.update(key, require_scopes=True)
+    twin.school.update(token, scopes=("url:GET|/api/v1/courses",))
+    without = await twin.send(method, f"/api/v1/{path}")
+    twin.school.update(token, scopes=API_SCOPES)
+    version = twin.school.version
+    with_it = await twin.send(method, f"/api/v1/{path}")
+
+    assert 401 == without.status_code
+    assert {"errors": [{"message": "Insufficient scopes on access token."}]} == without.json()
+    assert (404, version) == (with_it.status_code, twin.school.version)

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,11 +12,13 @@ import httpx
 import pytest
 import stamina
 
-from gateway.canvas.oauth2 import READ_SCOPES
+from gateway.canvas.scopes import READING, WRITING, of_operator, of_people
 from gateway.cli import main
 from gateway.config_file import CredentialUrl, Secret
+from gateway.doctor import findings
 from gateway.doctor.examining import examined
 from gateway.doctor.findings import PERMISSIONS, Finding
+from gateway.doctor.scopes import harmless
 from gateway.http.client import Client
 from gateway.lti.launches import Launches
 from gateway.settings import Institution, Lti13, Oauth, Server, Settings
@@ -27,6 +29,7 @@ from tests.upstream import Upstream as Twin
 from tests.upstream import upstream
 from twin import developer_keys
 from twin.developer_keys import API_KEY, LTI_KEY, key_id
+from twin.faults import Kind
 from twin.outgoing import Outgoing
 from twin.records import DeveloperKey
 from twin.scopes import API_SCOPES
@@ -87,8 +90,8 @@ class Patient:
     async def examined(self) -> list[Finding]:
         async with Client(allows_private_networks=True) as http:
             launches = Launches.build(self.settings, self.database, http, self.twin.clock.now)
-            jwks = await launches.own_keys.jwks()
-            if not isinstance(self.twin.app.state.outgoing, Closed):
+            if self.institution.lti13 and not isinstance(self.twin.app.state.outgoing, Closed):
+                jwks = await launches.own_keys.jwks()
                 answer = httpx.Response(200, json=jwks)
                 self.twin.app.state.outgoing = Outgoing(httpx.MockTransport(lambda _: answer))
             return [
@@ -105,7 +108,18 @@ class Patient:
         role = next(one for one in self.twin.school.roles.values() if one.name == "AccountAdmin")
         self.twin.school.update(role, overrides={**role.overrides, permission: False})
 
-    def scope_the_admins_key(self, *, without: str | None = None, includes: bool = True) -> None:
+    async def let_a_service_write(self) -> None:
+        institution = await institutions.by_slug(self.database, "demo")
+        assert institution is not None
+        await tokens.create(
+            self.database,
+            institution_id=institution.id,
+            name="writer",
+            scopes=("roster:write",),
+            now=now(),
+        )
+
+    def scope_the_admins_key(self, *, without: Collection[str] = (), includes: bool = True) -> None:
         """The token's own key, which Canvas makes for manual tokens, replaced by a scoped one."""
         token = next(
             one
@@ -113,7 +127,7 @@ class Patient:
             if one.token == self.twin.cast.tokens["admin"]
         )
         key = api_key(self.twin)
-        scopes = tuple(sorted(set(API_SCOPES) - {without}))
+        scopes = tuple(sorted(set(API_SCOPES) - set(without)))
         self.twin.school.update(key, require_scopes=True, scopes=scopes, allow_includes=includes)
         self.twin.school.update(token, developer_key_id=key.id, scopes=scopes)
 
@@ -162,68 +176,100 @@ async def test_where_everything_is_there_nothing_is_missing(patient: Patient) ->
     }
 
 
-@pytest.mark.parametrize("permission", [one.name for one in PERMISSIONS])
+@pytest.mark.parametrize("permission", [one.name for one in (*PERMISSIONS, *findings.WRITING)])
 async def test_a_permission_that_is_missing_is_named(patient: Patient, permission: str) -> None:
+    await patient.let_a_service_write()
+    patient.configure(oauth=None, lti13=())
     patient.take_from_admins(permission)
 
     missing = await patient.missing()
 
     assert {permission} == missing.keys()
-    label = next(one.label for one in PERMISSIONS if one.name == permission)
+    label = next(one.label for one in (*PERMISSIONS, *findings.WRITING) if one.name == permission)
     assert label in missing[permission]
     assert "Account Roles" in missing[permission]
 
 
-async def test_what_writing_takes_is_asked_where_somebody_may_write(patient: Patient) -> None:
-    institution = await institutions.by_slug(patient.database, "demo")
-    assert institution is not None
-    taken = {"import_sis", "remove_student_from_course"}
-    for permission in taken:
-        patient.take_from_admins(permission)
+async def test_what_writing_takes_is_asked_where_a_service_may_write(patient: Patient) -> None:
+    patient.configure(oauth=None)
+    patient.scope_the_admins_key(without=WRITING)
+    patient.take_from_admins("import_sis")
     assert {} == await patient.missing()
 
-    await tokens.create(
-        patient.database,
-        institution_id=institution.id,
-        name="writer",
-        scopes=("roster:write",),
-        now=now(),
-    )
+    await patient.let_a_service_write()
 
-    missing = await patient.missing()
-    assert taken == missing.keys()
-    assert "(import_sis)" in missing["import_sis"]
+    assert {"import_sis", "admin_token scopes"} == (await patient.missing()).keys()
 
 
-SCOPES_TRIED = (
-    "url:GET|/api/v1/users/:id",
-    "url:GET|/api/v1/accounts",
-    "url:GET|/api/v1/accounts/:id",
-    "url:GET|/api/v1/accounts/:account_id/enrollments/:id",
-    "url:GET|/api/v1/accounts/:account_id/permissions",
-    "url:GET|/api/v1/accounts/:account_id/reports",
-    "url:GET|/api/v1/accounts/:account_id/users",
-    "url:GET|/api/v1/accounts/:account_id/courses",
-    "url:GET|/api/v1/users/:user_id/enrollments",
-    "url:GET|/api/v1/courses/:id",
-    "url:GET|/api/v1/courses/:course_id/permissions",
-    "url:GET|/api/v1/courses/:course_id/enrollments",
-    "url:GET|/api/v1/courses/:course_id/sections",
-    "url:GET|/api/v1/sections/:id",
-    "url:GET|/api/v1/sections/:section_id/enrollments",
-)
-
-
-@pytest.mark.parametrize("scope", SCOPES_TRIED)
+@pytest.mark.parametrize("scope", of_operator(writing=True))
 async def test_a_scope_that_is_missing_is_named(patient: Patient, scope: str) -> None:
-    patient.configure(oauth=None)
-    patient.scope_the_admins_key(without=scope)
+    await patient.let_a_service_write()
+    patient.configure(oauth=None, lti13=())
+    patient.scope_the_admins_key(without=[scope])
 
     missing = await patient.missing()
 
     assert {"admin_token scopes"} == missing.keys()
-    assert scope in re.split("[ ;]", missing["admin_token scopes"])
+    named = set(re.split("[ ;]", missing["admin_token scopes"])) & set(API_SCOPES)
+    assert {scope} == named
     assert "Enforce Scopes" in missing["admin_token scopes"]
+
+
+async def test_trying_scopes_changes_nothing(patient: Patient) -> None:
+    await patient.let_a_service_write()
+    tried = [harmless(scope) for scope in of_operator(writing=True)]
+    school = patient.twin.school
+    before = school.version
+
+    await patient.examined()
+
+    assert before == school.version
+    assert {} == patient.twin.app.state.reports.runs
+    assert {} == patient.twin.app.state.sis_imports.batches
+    billed = {one.split(" ")[0] for one in patient.twin.billed()}
+    assert {"GET", "POST", "PUT", "DELETE"} == billed == {verb for verb, _ in tried}
+    assert [] == [path for verb, path in tried if verb != "GET" and "/0/" not in path]
+
+
+async def test_what_canvas_does_not_say_of_a_scope_is_not_taken_for_well(patient: Patient) -> None:
+    patient.configure(oauth=None)
+    patient.twin.break_(Kind.STATUS, "courses/0/enrollments", status=503)
+
+    missing = await patient.missing()
+
+    assert {"admin_token scopes"} == missing.keys()
+    assert "could not be asked about" in missing["admin_token scopes"]
+    assert "switch on" not in missing["admin_token scopes"]
+
+
+@pytest.mark.parametrize("scope", of_people(writing=True))
+async def test_a_scope_that_people_are_asked_for_and_the_key_lacks_is_named(
+    patient: Patient, scope: str
+) -> None:
+    patient.configure(admin_token=None, lti13=())
+    scopes = tuple(one for one in of_people(writing=True) if one != scope)
+    developer_keys.change_scopes(
+        patient.twin.school, api_key(patient.twin), require_scopes=True, scopes=scopes
+    )
+
+    missing = await patient.missing()
+
+    assert {"oauth scopes"} == missing.keys()
+    named = set(re.split("[ ;]", missing["oauth scopes"])) & set(API_SCOPES)
+    assert {scope} == named
+    assert ("oauth.writes = false" in missing["oauth scopes"]) == (scope in WRITING)
+
+
+async def test_a_key_without_writing_will_do_where_people_only_read(patient: Patient) -> None:
+    developer_keys.change_scopes(
+        patient.twin.school, api_key(patient.twin), require_scopes=True, scopes=tuple(READING)
+    )
+    assert {"oauth scopes"} == (await patient.missing()).keys()
+    client_id = str(api_key(patient.twin).id)
+
+    patient.configure(oauth=Oauth(client_id=client_id, client_secret=Secret(SECRET), writes=False))
+
+    assert {} == await patient.missing()
 
 
 async def test_a_scoped_key_with_all_of_them_is_well(patient: Patient) -> None:
@@ -292,15 +338,6 @@ def _key_off(patient: Patient) -> None:
     patient.twin.school.update(api_key(patient.twin), on=False)
 
 
-def _key_without_a_scope(patient: Patient) -> None:
-    developer_keys.change_scopes(
-        patient.twin.school,
-        api_key(patient.twin),
-        require_scopes=True,
-        scopes=tuple(READ_SCOPES[1:]),
-    )
-
-
 def _lti_key_without_its_scope(patient: Patient) -> None:
     patient.twin.school.update(lti_key(patient.twin), scopes=())
 
@@ -332,7 +369,6 @@ def _lti_jwks_url(patient: Patient) -> None:
         (_wrong_secret, "client_secret", "Show Key"),
         (_other_redirect, "redirect_uri", f"add {PUBLIC_URL}/oauth/callback"),
         (_key_off, "key_off", "ON for this account"),
-        (_key_without_a_scope, "oauth scopes", READ_SCOPES[0]),
         (_lti_key_without_its_scope, "nrps", "contextmembership.readonly"),
         (_lti_key_without_our_keys, "nrps", f"{PUBLIC_URL}/lti/jwks.json"),
         (_lti_token_url, "token_url", "check token_url"),
@@ -396,9 +432,11 @@ async def test_tokens_that_are_over_or_too_narrow_are_counted(patient: Patient) 
     assert institution is not None
     value = Value(access_sealed="a", refresh_sealed="b", expires_at=None)
     await canvas_tokens.keep(
-        patient.database, institution.id, 1, value, client_id="1", scopes=("one",), now=now()
+        patient.database, institution.id, 1, value, client_id="1", scopes=tuple(READING), now=now()
     )
-    assert "fewer scopes" in (await patient.missing())["narrow_tokens"]
+    narrow = (await patient.missing())["narrow_tokens"]
+    assert "fewer scopes" in narrow
+    assert set(WRITING) == set(re.split("[ ;]", narrow)) & set(API_SCOPES)
     kept = await canvas_tokens.find(patient.database, institution.id, 1)
     assert kept is not None
 

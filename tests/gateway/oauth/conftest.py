@@ -1,6 +1,7 @@
 """A gateway beside a twin: a launched teacher's browser, and what the twin and the store know of their token."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from starlette.testclient import TestClient
 
 from gateway.app import create_app, roster_graph
 from gateway.canvas.oauth2 import Application, TokenEndpoint
+from gateway.canvas.scopes import of_people
 from gateway.config_file import CredentialUrl, Secret
 from gateway.http.client import Client
 from gateway.seal import Seal
@@ -48,22 +50,22 @@ def twin() -> Iterator[Twin]:
         yield made
 
 
-def settings_of(database: Database, twin: Twin) -> Settings:
+def settings_of(database: Database, twin: Twin, **changes: Any) -> Settings:
+    fields: dict[str, Any] = {"slug": "demo", "canvas_url": twin.url, "oauth": oauth_of(twin)}
     return Settings(
         server=Server(
             public_url=PUBLIC_URL,
             database_url=CredentialUrl(database.url),
             secret_key=(Secret(KEY),),
         ),
-        institutions=(
-            Institution(
-                slug="demo",
-                canvas_url=twin.url,
-                oauth=Oauth(client_id=client_id(twin), client_secret=Secret(CLIENT_SECRET)),
-            ),
-        ),
+        institutions=(Institution(**fields | changes),),
         hosts=(Host(name="notebook", launch_url=f"{NOTEBOOK}/launch", origins=(NOTEBOOK,)),),
     )
+
+
+def oauth_of(twin: Twin, *, writes: bool = True) -> Oauth:
+    secret = Secret(CLIENT_SECRET)
+    return Oauth(client_id=client_id(twin), client_secret=secret, writes=writes)
 
 
 def client_id(twin: Twin) -> str:
@@ -126,14 +128,20 @@ def state_of(url: str) -> str:
 
 @pytest.fixture
 async def teacher(twin: Twin, database: Database) -> AsyncIterator[Person]:
-    """Launched in the demo course; nothing but the launch is known."""
+    async with launched_teacher(twin, database) as person:
+        yield person
+
+
+@asynccontextmanager
+async def launched_teacher(twin: Twin, database: Database, **changes: Any) -> AsyncIterator[Person]:
+    """In the demo course; nothing but the launch is known. `changes`: of the institution's configuration."""
     school = await School.open(database)
     row = await school.person(canvas=twin.cast.people["teacher"].id, name="Theodora O'Neil")
     course = await school.course(canvas=twin.cast.courses["demo"].id)
     pupil = await school.person(canvas=twin.cast.people["student"].id, name="Zoë Neil")
     await school.enroll(pupil, None, course, canvas=1)
     cookie = await launched(school, row, course)
-    app = create_app(settings_of(database, twin), make_graph=roster_graph)
+    app = create_app(settings_of(database, twin, **changes), make_graph=roster_graph)
     with TestClient(app, base_url=PUBLIC_URL, follow_redirects=False) as browser:
         yield Person(twin, school, browser, row, course, cookie)
 
@@ -169,6 +177,7 @@ def peoples_tokens(school: School, twin: Twin, http: Client, **changes: Any) -> 
         client_id=client_id(twin),
         client_secret=changes.pop("client_secret", CLIENT_SECRET),
         redirect_uri=f"{PUBLIC_URL}/oauth/callback",
+        scopes=of_people(writing=True),
     )
     fields: dict[str, Any] = {
         "institution_id": school.id,

@@ -5,7 +5,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 
-from gateway.canvas.oauth2 import PURPOSE, READ_SCOPES
+from gateway.canvas.oauth2 import PURPOSE
+from gateway.canvas.scopes import READING, WRITING
 from gateway.seal import Seal
 from gateway.store import sessions
 from gateway.store.sessions import Kind
@@ -43,7 +44,7 @@ async def test_the_token_is_kept_sealed_with_what_was_asked_for(teacher: Person)
 
     kept = await teacher.kept()
     assert kept is not None
-    assert set(READ_SCOPES) == set(kept.scopes)
+    assert {*READING, *WRITING} == set(kept.scopes)
     access = Seal([KEY]).open(kept.access_sealed)
     assert owner(teacher, access).json()["name"] == "Theodora O'Neil"
     whole = b"".join(
@@ -61,7 +62,7 @@ async def test_the_request_is_as_canvas_wants_it(teacher: Person) -> None:
     assert asked["response_type"] == ["code"]
     assert asked["code_challenge_method"] == ["S256"]
     assert len(asked["code_challenge"][0]) == 43
-    assert asked["scope"] == [" ".join(READ_SCOPES)]
+    assert asked["scope"] == [" ".join((*READING, *WRITING))]
     assert asked["redirect_uri"] == ["http://127.0.0.1:8000/oauth/callback"]
 
 

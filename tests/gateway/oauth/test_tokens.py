@@ -54,7 +54,7 @@ from gateway.uow import Database
 
 async def main():
     url, canvas, client, institution, person, spent = sys.argv[1:]
-    application = Application(canvas_url=canvas, client_id=client, client_secret="twin-oauth-secret", redirect_uri="http://127.0.0.1:8000/oauth/callback")
+    application = Application(canvas_url=canvas, client_id=client, client_secret="twin-oauth-secret", redirect_uri="http://127.0.0.1:8000/oauth/callback", scopes=())
     async with Database.open(url) as database, Client(allows_private_networks=True) as http:
         tokens = PeoplesTokens(institution_id=int(institution), database=database, seal=Seal(["not so secret"]), endpoint=TokenEndpoint(http, application), clock=lambda: datetime.now(UTC))
         print("ready", flush=True)

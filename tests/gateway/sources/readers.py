@@ -1,6 +1,6 @@
 """The sources over one twin and one store, and what is in the store afterwards."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -44,8 +44,11 @@ class Tokens:
     def admin(self) -> Credential | None:
         return self.configured
 
-    async def of_person(self, person: int) -> Credential | None:
+    async def of_person(self, person: int, scopes: Collection[str] = ()) -> Credential | None:
         return self.own.get(person)
+
+    def may_be_granted(self, scopes: Collection[str]) -> bool:
+        return False
 
 
 OUR_KEY = RSAKey.import_key(
