@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple, TypedDict
 
 import orjson
@@ -17,7 +18,13 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import graphiql, health, welcome
 from gateway.access import Accesses
-from gateway.auth import Authenticator, launched_sessions, people, service_tokens
+from gateway.auth import (
+    Authenticator,
+    launched_people,
+    launched_sessions,
+    people,
+    service_tokens,
+)
 from gateway.background import Background
 from gateway.console import routes as console_pages
 from gateway.console.visitors import Answer, Ask, Console
@@ -27,7 +34,7 @@ from gateway.events.receiving import Receiving
 from gateway.feed import Feed
 from gateway.http.client import Client
 from gateway.lti import routes as lti
-from gateway.lti.bringing import Bringing
+from gateway.lti.bringing import BEHIND, Bringing
 from gateway.lti.keys import PlatformKeys, fetch_by
 from gateway.lti.launches import Launches
 from gateway.metrics import Metrics
@@ -100,13 +107,14 @@ class State(TypedDict):
 
 
 class Parts(NamedTuple):
-    """What the graph is made of."""
+    """What the graph is made of. `longest`: how long the reads of an operation may take."""
 
     settings: Settings
     database: Database
     connections: Connections
     clock: Callable[[], datetime]
     stop: asyncio.Event
+    longest: timedelta
     reads: Reads
     connect: Callable[[Viewer], str | None]
     accesses: Accesses
@@ -131,7 +139,7 @@ def roster_graph(parts: Parts) -> Graph:
         clock=parts.clock,
         default_max_age=_max_ages(parts.settings),
         reads=parts.reads,
-        longest=parts.settings.server.query_timeout,
+        longest=parts.longest,
         desk=Desk(parts.database, parts.clock),
         connect=parts.connect,
         accesses=parts.accesses,
@@ -237,9 +245,6 @@ def create_app(
                 clock=now,
                 sleep=asyncio.sleep,
             ).offices()
-            if jobs:
-                carrying = RosterJobs(offices=offices, database=database, clock=now)
-                await stack.enter_async_context(background.running([carrying.job()]))
             accesses = Accesses(access_log(database), now, await _retention(settings, database))
             await stack.enter_async_context(accesses.running())
             changes = await writes(database, connected, now)
@@ -249,6 +254,7 @@ def create_app(
                 connections=connections,
                 clock=now,
                 stop=stop or asyncio.Event(),
+                longest=server.query_timeout,
                 reads=reads,
                 connect=connecting.url_for,
                 accesses=accesses,
@@ -271,21 +277,24 @@ def create_app(
                     clock=now,
                 )
                 await stack.enter_async_context(deliveries.running())
-            operations = Operations(
-                make_graph(parts),
-                limits=limits or Limits(),
-                seconds=server.query_timeout.total_seconds() * _TO_ANSWER,
-                stop=parts.stop,
-                metrics=metrics,
-            )
+            operating = partial(_operations, make_graph, limits=limits or Limits(), metrics=metrics)
+            operations = operating(parts)
+            patient = operating(parts._replace(longest=BEHIND)) if jobs else operations
             bringing = Bringing(
-                authenticate=authenticator.viewer,
+                database=database,
+                find_viewer=launched_people(database, permissions.rights),
                 ask=_asking(operations),
+                ask_behind=_asking(patient),
                 reads=reads,
                 max_age=_max_ages(settings),
                 clock=now,
             )
             stack.push_async_callback(bringing.close)
+            if jobs:
+                carrying = RosterJobs(offices=offices, database=database, clock=now)
+                await stack.enter_async_context(
+                    background.running([carrying.job(), bringing.job()])
+                )
             endpoint = Endpoint(operations, authenticate=authenticator.viewer, page=page)
             with database.active():
                 yield State(
@@ -326,6 +335,18 @@ def create_app(
             Middleware(RequestRecord, metrics=metrics, routes=_ROUTES),
             Middleware(DatabaseContext),
         ],
+    )
+
+
+def _operations(
+    make_graph: MakeGraph, parts: Parts, *, limits: Limits, metrics: Metrics
+) -> Operations:
+    return Operations(
+        make_graph(parts),
+        limits=limits,
+        seconds=parts.longest.total_seconds() * _TO_ANSWER,
+        stop=parts.stop,
+        metrics=metrics,
     )
 
 

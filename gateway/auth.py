@@ -11,7 +11,7 @@ from starlette.requests import cookie_parser
 from gateway.errors import BadRequest, Forbidden, Unauthenticated
 from gateway.readpath import node_ids
 from gateway.store import institutions, sessions, standing, tokens
-from gateway.store.sessions import Kind, Opened, Session
+from gateway.store.sessions import Kind, Session
 from gateway.uow import Database
 from gateway.viewer import Launched, Rights, Scope, Service, Viewer
 from models import lti_roles
@@ -28,6 +28,7 @@ Find = Callable[[str], Awaitable[Viewer | None]]
 Judge = Callable[[Viewer], Awaitable[Rights]]
 FindPerson = Callable[[int, int], Awaitable[int | None]]
 FindSession = Callable[[str, Kind], Awaitable[Viewer | None]]
+FindLaunched = Callable[[Session], Awaitable[Viewer | None]]
 
 
 class _Answer(NamedTuple):
@@ -125,14 +126,23 @@ def launched_sessions(database: Database, clock: Callable[[], datetime]) -> Find
 
     async def find(unverified_secret: str, kind: Kind) -> Viewer | None:
         opened = await sessions.find(database, unverified_secret, kind, now=clock())
-        return None if opened is None else await viewer_of(database, opened)
+        return None if opened is None else await _launched_in(database, opened.session)
 
     return find
 
 
-async def viewer_of(database: Database, opened: Opened) -> Viewer | None:
-    """The launched person of a session that is open."""
-    session = opened.session
+def launched_people(database: Database, judge: Judge) -> FindLaunched:
+    """Finds whom a session is of, for what is done on their behalf without a secret of theirs."""
+
+    async def find(session: Session) -> Viewer | None:
+        viewer = await _launched_in(database, session)
+        return None if viewer is None else replace(viewer, rights=await judge(viewer))
+
+    return find
+
+
+async def _launched_in(database: Database, session: Session) -> Viewer | None:
+    """The launched person of a session that lives."""
     institution = await institutions.by_id(database, session.institution_id)
     if institution is None:
         return None

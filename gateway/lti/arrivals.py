@@ -1,6 +1,6 @@
 """A verified launch takes effect: the person is recognised, the course written down, a session begun; all or nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -135,8 +135,8 @@ class _Arrival:
         )
         cookie = Issue(kind=Kind.COOKIE, expires_at=session.expires_at)
         code = Issue(kind=Kind.CODE, expires_at=self.now + CODE_LIFE, host=self.host)
-        await sessions.start(tx, session, cookie, code)
-        return Arrived(session=session, cookie=cookie, code=code)
+        kept = replace(session, id=await sessions.start(tx, session, cookie, code))
+        return Arrived(session=kept, cookie=cookie, code=code)
 
 
 def _origin(url: str | None) -> str | None:

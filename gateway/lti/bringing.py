@@ -1,28 +1,32 @@
 """A launch brings in what its page will show, before the page is shown: a class, the school's courses, somebody's own.
 
-It waits a little and no longer: what takes more goes on behind it, and the page says so. A class and somebody's courses are asked
-of the graph as the launched person, so that nobody brings in more than they may see.
+It waits a little and no longer: what takes more goes on behind it, the page says so, and a durable job sees it through,
+should this process die. A class and somebody's courses are asked of the graph as the launched person, so that nobody brings
+in more than they may see.
 """
 
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from gateway.auth import SESSION_COOKIES
 from gateway.errors import PublicError
+from gateway.jobs import Arguments, Job, Steps, enqueue
 from gateway.outcomes import Asking
 from gateway.planner import Need, Scope, ScopeKind, Subject
 from gateway.readpath import node_ids
+from gateway.store import sessions
 from gateway.store.sessions import Session
+from gateway.uow import Database
 from gateway.viewer import Launched, Viewer
 
 _log = logging.getLogger(__name__)
 
+JOB = "launch"
 PATIENCE = timedelta(seconds=5)
-_BEHIND = timedelta(minutes=15)  # a report takes as long, and may be cheaper than all the lists
+BEHIND = timedelta(minutes=15)  # a report takes as long, and may be cheaper than all the lists
 
 # No row is taken from these, so nobody counts as shown; the fields are those of the page, and so is what is read.
 _CLASS = """query LaunchedClass($course: ID!) {
@@ -39,39 +43,49 @@ class Reads(Protocol):
     async def ensure(self, needs: Sequence[Need], asking: Asking, /) -> Sequence[object]: ...
 
 
-Authenticate = Callable[[Mapping[str, str]], Awaitable[Viewer]]
+FindViewer = Callable[[Session], Awaitable[Viewer | None]]
 Ask = Callable[[Viewer, str, dict[str, Any]], Awaitable[object]]
 Place = tuple[int, int]  # our ids: of the institution, and of the course or 0
 
 
 class Bringing:
-    """Of one process. `max_age`: of an institution's answers, by its slug."""
+    """Of one process. `ask` is done when a page would be, `ask_behind` when what is asked is here.
+
+    `max_age`: of an institution's answers, by its slug.
+    """
 
     def __init__(
         self,
         *,
-        authenticate: Authenticate,
+        database: Database,
+        find_viewer: FindViewer,
         ask: Ask,
+        ask_behind: Ask,
         reads: Reads,
         max_age: Callable[[str], timedelta | None],
         clock: Callable[[], datetime],
         patience: timedelta = PATIENCE,
     ) -> None:
-        self._authenticate = authenticate
+        self._database = database
+        self._find_viewer = find_viewer
         self._ask = ask
+        self._ask_behind = ask_behind
         self._reads = reads
         self._max_age = max_age
         self._clock = clock
         self._patience = patience.total_seconds()
         self._under_way: defaultdict[Place, set[asyncio.Task[None]]] = defaultdict(set)
 
-    async def bring(self, session: Session, cookie: str) -> None:
+    async def bring(self, session: Session) -> None:
         """What the session's page will show, if that is soon here. A launch never fails for it."""
-        place = session.institution_id, session.course_id or 0
-        task = asyncio.create_task(self._brought(cookie))
-        self._under_way[place].add(task)
-        task.add_done_callback(lambda done: self._ended(place, done))
+        task = self._begun(session, self._ask)
         await asyncio.wait([task], timeout=self._patience)
+        if not task.done():
+            await self._hand_over(session)
+
+    def job(self) -> Job:
+        """What sees a launch's read through. It shares what is under way, and asks for nothing that is here by then."""
+        return Job(name=JOB, work=self._carry)
 
     def is_under_way(self, institution_id: int, course_id: int | None) -> bool:
         """Whether the class, or (None) the courses, of a launch are still being read."""
@@ -83,23 +97,53 @@ class Bringing:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _brought(self, cookie: str) -> None:
+    async def _hand_over(self, session: Session) -> None:
+        await self._database.transact(
+            lambda tx: enqueue(
+                tx,
+                session.institution_id,
+                name=JOB,
+                key=f"launch-{session.id}",
+                arguments={"session": session.id},
+                now=self._clock(),
+            )
+        )
+
+    async def _carry(self, steps: Steps, institution_id: int, arguments: Arguments) -> None:
+        async def bring() -> None:
+            session = await sessions.by_id(
+                self._database, institution_id, int(arguments["session"]), now=self._clock()
+            )
+            if session is not None:  # else it is over: nobody waits for it any more
+                await self._begun(session, self._ask_behind)
+
+        await steps.run("bring", bring)
+
+    def _begun(self, session: Session, ask: Ask) -> asyncio.Task[None]:
+        place = session.institution_id, session.course_id or 0
+        task = asyncio.create_task(self._brought(session, ask))
+        self._under_way[place].add(task)
+        task.add_done_callback(lambda done: self._ended(place, done))
+        return task
+
+    async def _brought(self, session: Session, ask: Ask) -> None:
         try:
-            viewer = await self._authenticate({"cookie": f"{SESSION_COOKIES[0]}={cookie}"})
-            await self._seen_by(viewer, viewer.launched)
+            viewer = await self._find_viewer(session)
+            if viewer is not None:
+                await self._seen_by(viewer, viewer.launched, ask)
         except PublicError as error:
             _log.info("not brought in", extra={"fields": {"why": error.code}})
 
-    async def _seen_by(self, viewer: Viewer, launched: Launched | None) -> None:
+    async def _seen_by(self, viewer: Viewer, launched: Launched | None, ask: Ask) -> None:
         if launched is None or viewer.user_id is None:
             return
         if launched.course_id is not None:
             course = node_ids.encode("Course", launched.course_id)
-            await self._ask(viewer, _CLASS, {"course": course})
+            await ask(viewer, _CLASS, {"course": course})
         elif viewer.rights.sight is not None and viewer.rights.sight.accounts:
             await self._school(viewer)
         else:
-            await self._ask(viewer, _OWN_COURSES, {})
+            await ask(viewer, _OWN_COURSES, {})
 
     async def _school(self, viewer: Viewer) -> None:
         """By whatever is cheapest, a report included: nobody waits for its end."""
@@ -108,9 +152,9 @@ class Bringing:
             subject=Subject.COURSES,
             groups=frozenset(),
             states=frozenset(),
-            max_age=self._max_age(viewer.institution_slug) or _BEHIND,
+            max_age=self._max_age(viewer.institution_slug) or BEHIND,
             person=viewer.user_id,
-            deadline=_BEHIND,
+            deadline=BEHIND,
         )
         await self._reads.ensure([need], Asking(viewer=viewer, now=self._clock()))
 

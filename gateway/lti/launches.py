@@ -30,8 +30,8 @@ from gateway.uow import Database
 _log = logging.getLogger(__name__)
 
 
-Bring = Callable[[Session, str], Awaitable[None]]
-"""Brings in what the page of a session will show (`gateway.lti.bringing`); the text is its cookie's."""
+Bring = Callable[[Session], Awaitable[None]]
+"""Brings in what the page of a session will show (`gateway.lti.bringing`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +208,7 @@ class Launches:
         }
         _log.info("launched", extra={"fields": fields})
         if self.bring is not None:
-            await self.bring(arrived.session, arrived.cookie.text)
+            await self.bring(arrived.session)
         host = next((one for one in self.settings.hosts if one.name == held.host), None)
         url = landing or (host.launch_url if host else f"{self.public_url}/console")
         return Handed(

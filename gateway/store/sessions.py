@@ -118,6 +118,20 @@ async def find(
     return opened if opened and opened.kind in kinds else None
 
 
+async def by_id(
+    database: Database, institution_id: int, session_id: int, *, now: datetime
+) -> Session | None:
+    """A session that lives, for what is done behind it."""
+    rows = await database.rows(
+        f"select s.id, {_OF_SESSION} from launch_session s where s.institution_id = $1 and s.id = $2"
+        " and s.expires_at > $3 and s.ended_at is null",
+        institution_id,
+        session_id,
+        now,
+    )
+    return _session(rows[0]) if rows else None
+
+
 async def platform_origin(database: Database, institution_id: int, session_id: int) -> str | None:
     """Whose pages may frame ours in this session."""
     rows = await database.rows(
@@ -183,8 +197,9 @@ _COLUMNS = (
     "institution_id, person_id, course_id, account_canvas_id, types, roles, shown, real_user, platform_origin,"
     " started_at, expires_at, sections"
 )
+_OF_SESSION = ", ".join(f"s.{name.strip()}" for name in _COLUMNS.split(","))
 _SELECT = (
-    f"select s.id, {', '.join(f's.{name.strip()}' for name in _COLUMNS.split(','))}, o.kind, o.host,"
+    f"select s.id, {_OF_SESSION}, o.kind, o.host,"
     " o.expires_at as secret_expires_at"
     " from session_secret o join launch_session s on s.id = o.session_id and s.institution_id = o.institution_id"
     " where o.digest = $1 and o.expires_at > $2 and s.expires_at > $2 and s.ended_at is null"
@@ -195,7 +210,11 @@ def _from_row(row: Row) -> Opened:
     row = dict(row)
     kind, host = Kind(row.pop("kind")), row.pop("host")
     expires_at = _time(row.pop("secret_expires_at"))
-    row |= {
+    return Opened(session=_session(row), kind=kind, host=host, expires_at=expires_at)
+
+
+def _session(row: Row) -> Session:
+    told = {
         "types": tuple(EnrollmentType(word) for word in row["types"].split()),
         "roles": tuple(orjson.loads(row["roles"])),
         "shown": tuple(row["shown"].split()),
@@ -205,7 +224,7 @@ def _from_row(row: Row) -> Opened:
         "started_at": _time(row["started_at"]),
         "expires_at": _time(row["expires_at"]),
     }
-    return Opened(session=Session(**row), kind=kind, host=host, expires_at=expires_at)
+    return Session(**row | told)
 
 
 def _time(value: datetime | str) -> datetime:

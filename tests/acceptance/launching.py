@@ -1,11 +1,15 @@
 """A twin that plays the platform, a gateway that it launches, and the frontend of a host product, each on another site."""
 
+import logging
+import multiprocessing
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from starlette.applications import Starlette
@@ -16,6 +20,7 @@ from starlette.routing import Route
 from gateway.app import create_app, now, roster_graph
 from gateway.canvas.scopes import of_people
 from gateway.config_file import CredentialUrl, Secret
+from gateway.server import Process
 from gateway.settings import (
     Host,
     Institution,
@@ -37,6 +42,8 @@ from twin.cast import Cast
 from twin.developer_keys import API_KEY, key_id
 from twin.options import Options
 from twin.report_file import write_report
+
+_SPAWN = multiprocessing.get_context("spawn")
 
 SMALL: dict[str, Any] = {"courses": 12, "users": 80, "big": 30, "min_open_seconds": 0.0}
 
@@ -74,12 +81,13 @@ async function show() {
 
 @dataclass
 class Launching:
-    """`twin_url`, `gateway_url` and `notebook_url` are three sites to a browser."""
+    """`twin_url`, `gateway_url` and `notebook_url` are three sites to a browser. `settings`: the gateway's."""
 
     twin: Starlette
     twin_url: str
     gateway_url: str
     notebook_url: str
+    settings: Settings
 
     @property
     def cast(self) -> Cast:
@@ -140,9 +148,10 @@ def launching(
     with_report: bool = False,
     with_admin_token: bool = False,
     with_oauth: bool = False,
+    killable: bool = False,
     **changes: Any,
 ) -> Iterator[Launching]:
-    """All three at work. `with_report`: the school's report was loaded before; `with_oauth`: people may connect their accounts, by a key that enforces its scopes. `changes`: of the institution."""
+    """All three at work; `killable`: but for the gateway, which the test runs (`killable_gateway`). `with_report`: the school's report was loaded before; `with_oauth`: people may connect their accounts, by a key that enforces its scopes. `changes`: of the institution."""
     with listening() as for_twin, listening() as for_gateway, listening() as for_notebook:
         twin_url = f"http://127.0.0.1:{_port(for_twin)}"
         gateway_url = f"http://localhost:{_port(for_gateway)}"
@@ -176,14 +185,31 @@ def launching(
         )
         if with_report:
             in_a_thread(_import(settings, twin, folder / "provisioning.zip"))
-        gateway = create_app(settings, make_graph=roster_graph)
         notebook = Starlette(routes=[Route("/launch", _notebook_of(gateway_url))])
-        with (
-            served(twin, for_twin),
-            served(gateway, for_gateway),
-            served(notebook, for_notebook),
-        ):
-            yield Launching(twin, twin_url, gateway_url, notebook_url)
+        with ExitStack() as serving:
+            serving.enter_context(served(twin, for_twin))
+            serving.enter_context(served(notebook, for_notebook))
+            if killable:
+                for_gateway.close()
+            else:
+                gateway = create_app(settings, make_graph=roster_graph)
+                serving.enter_context(served(gateway, for_gateway))
+            yield Launching(twin, twin_url, gateway_url, notebook_url, settings)
+
+
+@contextmanager
+def killable_gateway(world: Launching) -> Iterator[BaseProcess]:
+    """The gateway in a process of its own, which runs its jobs too. It is killed in the end, unless it was before."""
+    port = urlsplit(world.gateway_url).port
+    with socket.create_server(("127.0.0.1", port or 0)) as listener:
+        work = Process(world.settings, roster_graph, listener, None, logging.INFO, jobs=True)
+        process = _SPAWN.Process(target=work.run)
+        process.start()
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.join()
 
 
 async def _import(settings: Settings, twin: Starlette, report: Path) -> None:

@@ -1,14 +1,17 @@
 """A launch brings in what its page shows, before it is shown; what takes longer is read behind it, and the page says so."""
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.acceptance.launching import Launching, launch13, launching
+from tests.acceptance.launching import Launching, killable_gateway, launch13, launching
 from twin.faults import Fault, Kind
 from twin.truth import course_truth
 
@@ -154,6 +157,36 @@ def test_what_takes_longer_is_read_behind_the_page_which_says_so(
 
     until(lambda: "is being read" not in shown())
     assert lti_alone.cast.people["unicode"].sortable_name in shown()
+
+
+@pytest.mark.parametrize("when", ["asked for", "under way"])
+def test_what_is_read_behind_the_page_outlives_kill_9(
+    tmp_path: Path, browser: httpx.Client, when: str
+) -> None:
+    with launching(tmp_path, killable=True) as world:
+        faults = world.twin.state.faults
+        faults.add(Fault(kind=Kind.LATENCY, path="names_and_roles", seconds=14))
+        with killable_gateway(world) as gateway:
+            assert 303 == launch13(world, browser, "teacher").status_code
+            if when == "under way":
+                until(lambda: _begun(tmp_path / "roster.db.jobs"))
+            gateway.kill()
+            gateway.join()
+        faults.clear()
+        asked = billed(world, "names_and_roles")
+
+        with killable_gateway(world):
+            until(lambda: len(people(kept(world, browser, "demo"))) > 1)
+
+            assert active(world, "demo") == people(kept(world, browser, "demo"))
+            assert asked < billed(world, "names_and_roles")
+
+
+def _begun(engine: Path) -> bool:
+    """Whether the job of a launch runs."""
+    with closing(sqlite3.connect(engine)) as connection:
+        query = "select count(*) from workflow_status where status = 'PENDING' and workflow_uuid like '%:launch-%'"
+        return bool(connection.execute(query).fetchone()[0])
 
 
 def test_a_platform_that_is_down_costs_nobody_their_launch(

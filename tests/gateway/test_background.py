@@ -1,9 +1,9 @@
 """What is done unasked: each chore against a twin, with a clock of the test's, and the schedules that ask for them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 import pytest
@@ -26,21 +26,10 @@ from gateway.uow import Database, Row
 from gateway.upstreams import Upstream
 from models.roster import SyncRunState
 from tests.factories import School
+from tests.gateway.at_once import AtOnce
 from tests.upstream import Upstream as Twin
 from tests.upstream import upstream
 from twin.faults import Kind
-
-T = TypeVar("T")
-
-
-class AtOnce:
-    """Steps that nobody interrupts."""
-
-    async def run(self, name: str, work: Callable[[], Awaitable[T]]) -> T:
-        return await work()
-
-    async def sleep(self, seconds: float) -> None:
-        raise AssertionError("nothing here is to be tried again")
 
 
 @dataclass(kw_only=True)
