@@ -25,6 +25,7 @@ from tests.gateway.webhooks.receiving import Receiver
 from tests.served import served
 
 CLIENT = "gradebook"
+SECRET = "secret"
 
 
 @dataclass
@@ -105,7 +106,7 @@ def address(receiver: Receiver) -> Iterator[str]:
 
 @pytest.fixture
 async def sending(school: School, receiver: Receiver, address: str) -> AsyncIterator[Sending]:
-    clock, seal = Clock(), Seal(["secret"])
+    clock, seal = Clock(), Seal([SECRET])
     database = school.database
     async with (
         open_connections(database.url) as connections,
