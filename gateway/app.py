@@ -42,7 +42,6 @@ from gateway.middleware import DatabaseContext, OriginRule, RequestRecord
 from gateway.oauth import routes as oauth_pages
 from gateway.oauth.connecting import Connecting
 from gateway.permissions import Permissions
-from gateway.prices import PriceBook
 from gateway.readpath.connections import Connections, open_connections
 from gateway.reads import Reads
 from gateway.seal import Seal
@@ -51,7 +50,7 @@ from gateway.shared import open_shared
 from gateway.sourcing import Sourcing
 from gateway.store import institutions, schema
 from gateway.store.access_log import access_log
-from gateway.store.prices import kept_prices
+from gateway.store.prices import price_books
 from gateway.syncs import Syncs
 from gateway.uow import Database
 from gateway.upstreams import upstreams
@@ -214,6 +213,7 @@ def create_app(
                 clock=now,
             )
             launches = Launches.build(settings, database, client, now, welcome.ask)
+            books = await stack.enter_async_context(price_books(database))
             sourcing = Sourcing(
                 configured=settings,
                 database=database,
@@ -223,6 +223,7 @@ def create_app(
                 platforms=launches.platforms,
                 sign=launches.own_keys.sign,
                 shared=shared,
+                books=books,
                 clock=now,
             )
             reads = await stack.enter_async_context(sourcing.open())
@@ -235,19 +236,18 @@ def create_app(
                 publish_keys=launches.own_keys.jwks,
                 clock=now,
             )
-            known = await kept_prices(database).learned()
             offices = await Making(
                 configured=settings,
                 database=database,
                 connections=connections,
                 upstreams=connected,
-                books={one: PriceBook(known.get(one)) for one in connected},
+                books=books,
                 clock=now,
                 sleep=asyncio.sleep,
             ).offices()
             accesses = Accesses(access_log(database), now, await _retention(settings, database))
             await stack.enter_async_context(accesses.running())
-            changes = await writes(database, connected, now)
+            changes = await writes(database, connected, now, books)
             parts = Parts(
                 settings=settings,
                 database=database,

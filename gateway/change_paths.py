@@ -55,7 +55,7 @@ def carried(step: Step, names: Names) -> Carried:
     """What neither path can carry is refused, with both reasons."""
     if not step.is_change:
         return Carried(step=step)
-    calls, sis = _not_by_calls(step, names), _not_by_sis(step, names)
+    calls, sis = _not_by_calls(step, names), not_by_sis(step, names)
     if calls is not None and sis is not None:
         reason = calls if calls == sis else f"{calls}; and by a SIS import: {sis}"
         return Carried(step=replace(step, outcome=Outcome.REFUSED, reason=reason))
@@ -77,7 +77,7 @@ def _not_by_calls(step: Step, names: Names) -> str | None:
     return None
 
 
-def _not_by_sis(step: Step, names: Names) -> str | None:
+def not_by_sis(step: Step, names: Names) -> str | None:
     if unnamed := _unnamed(step, names, "sis_id", "SIS id"):
         return unnamed
     if step.state in (State.INVITED, State.CREATION_PENDING):
@@ -131,6 +131,10 @@ class Reads:
 
     people: int
     rows: int | None
+
+    @classmethod
+    def whole(cls, rows: int) -> "Reads":
+        return cls(people=rows + 1, rows=rows)
 
     @property
     def one_by_one(self) -> bool:
@@ -207,29 +211,59 @@ def waits(seconds: float) -> list[float]:
 
 
 def cost(
-    path: Path, rows: Sequence[Carried], of_courses: Mapping[int, int], prices: PriceBook
+    path: Path,
+    rows: Sequence[Carried],
+    of_courses: Mapping[int, int],
+    prices: PriceBook,
+    staying: Sequence[Step] | None = None,
 ) -> Cost:
-    """`of_courses`: how many enrollments each has. What is touched is read before, to see that it stands as planned, and after."""
+    """`of_courses`: how many enrollments each has. What is touched is read before, to see that it stands as planned, and after.
+
+    `staying`: what a file of a data set says besides; None: it is none.
+    """
     division = divided(path, rows)
     carried_out = (*division.imported, *division.called)
+    compared = bool(division.imported) and staying is not None
+    besides = (staying or ()) if compared else ()
     after = Counter(of_courses)
     after.update(step.course for step in carried_out if step.before is None)
     parts = [
         one.price(prices)
-        for counts in (of_courses, after)
-        for one in reads(carried_out, counts).values()
+        for steps, counts in (((*carried_out, *besides), of_courses), (carried_out, after))
+        for one in reads(steps, counts).values()
     ]
     if division.called:
-        write = prices.expected(Endpoint.ENROLLMENT_WRITE)
-        parts.append(_throttled(write.price(sum(map(calls_of, division.called)))))
+        parts.append(_throttled(_calls(division.called, prices)))
     if division.imported:
-        parts += _import(sum(map(calls_of, division.imported)), prices)
+        parts += _import(sum(map(calls_of, division.imported)) + len(besides), prices)
+    if compared:
+        parts += _compared((*division.imported, *besides), of_courses, prices)
     return Cost(
         path=path,
         price=_in_turn(parts),
         imported=len(division.imported),
         called=len(division.called),
         left=len(division.left),
+    )
+
+
+def _compared(
+    steps: Sequence[Step], of_courses: Mapping[int, int], prices: PriceBook
+) -> list[Price]:
+    """Before a file of a data set is sent its courses are read whole, and Canvas is asked what it would compare it with."""
+    courses = {step.course for step in steps}
+    read = [Reads.whole(of_courses.get(course, 0)).price(prices) for course in sorted(courses)]
+    return [*read, prices.expected(Endpoint.LOOKUP).price(1)]
+
+
+def _calls(steps: Sequence[Step], prices: PriceBook) -> Price:
+    posts = sum(map(_is_posted, steps))
+    tasks = sum(map(calls_of, steps)) - posts
+    return _in_turn(
+        [
+            prices.expected(Endpoint.ENROLLMENT_WRITE).price(posts),
+            prices.expected(Endpoint.ENROLLMENT_TASK).price(tasks),
+        ]
     )
 
 

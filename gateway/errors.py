@@ -35,6 +35,7 @@ RosterError                  anything that we say to a person; its text is the m
     └── Throttled            THROTTLED: Canvas would be asked too much; try later
 """
 
+from datetime import timedelta
 from typing import ClassVar
 
 from models.roster import MutationErrorCode
@@ -77,12 +78,19 @@ class EventRefused(RosterError):
 
 
 class WriteRefused(RosterError):
-    """`path`: the field of the input that it is about."""
+    """`path`: the field of the input that it is about. `retry_after`: when it may go through, where that is known."""
 
-    def __init__(self, code: MutationErrorCode, message: str, *path: str) -> None:
+    def __init__(
+        self,
+        code: MutationErrorCode,
+        message: str,
+        *path: str,
+        retry_after: timedelta | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.path = path
+        self.retry_after = retry_after
 
 
 class ConnectionWanted(WriteRefused):

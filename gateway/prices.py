@@ -29,7 +29,9 @@ class Endpoint(StrEnum):
     REPORT_LOOKUP = "report lookup"
     LOOKUP = "lookup"
     ENROLLMENT_LOOKUP = "enrollment lookup"  # one person's in one course
-    ENROLLMENT_WRITE = "enrollment write"
+    ENROLLMENT_WRITE = "enrollment write"  # a POST, which says all of it
+    ENROLLMENT_TASK = "enrollment task"  # it is ended, or reactivated
+    USER_WRITE = "user write"
     SIS_UPLOAD = "SIS upload"  # its seconds: until a small import is over
     SIS_ROW = "SIS row"  # no call: how much longer a large one takes, by its rows
     SERVICE_TOKEN = "service token"  # noqa: S105  the endpoint's name
@@ -73,6 +75,8 @@ PRIORS = {
     Endpoint.LOOKUP: Expectation(quota=0.1, seconds=0.2),
     Endpoint.ENROLLMENT_LOOKUP: Expectation(quota=0.1, seconds=0.2),
     Endpoint.ENROLLMENT_WRITE: Expectation(quota=0.4, seconds=0.4),
+    Endpoint.ENROLLMENT_TASK: Expectation(quota=0.3, seconds=0.3),
+    Endpoint.USER_WRITE: Expectation(quota=0.5, seconds=0.5),
     Endpoint.SIS_UPLOAD: Expectation(quota=0.5, seconds=5.0),
     Endpoint.SIS_ROW: Expectation(quota=0.0, seconds=0.01),
     # Canvas adds 200 units to every token it gives (fact sheet transport.md §2.1).
@@ -111,6 +115,25 @@ class PriceBook:
         learned = {endpoint: self._known[endpoint] for endpoint in sorted(self._taught)}
         self._taught.clear()
         return learned
+
+
+class PriceBooks:
+    """One book for each institution, whoever prices by it and teaches it. `known`: what was learned before."""
+
+    def __init__(self, known: Mapping[int, Mapping[Endpoint, Expectation]] | None = None) -> None:
+        self._known = known or {}
+        self._books: dict[int, PriceBook] = {}
+
+    def of(self, institution_id: int) -> PriceBook:
+        book = self._books.get(institution_id)
+        if book is None:
+            book = self._books[institution_id] = PriceBook(self._known.get(institution_id))
+        return book
+
+    def news(self) -> dict[int, dict[Endpoint, Expectation]]:
+        """What was learned since this was last asked, of those that learned anything."""
+        told = {institution_id: book.news() for institution_id, book in self._books.items()}
+        return {institution_id: news for institution_id, news in told.items() if news}
 
 
 def pages(endpoint: Endpoint, rows: int | None) -> int:

@@ -252,6 +252,7 @@ class Institution(Table, frozen=True, kw_only=True):
     shrink_guard: Annotated[float, _between(0.0, 1.0)] = 0.2
     shrink_guard_min: Annotated[int, _between(0)] = 25
     drop_policy: DropPolicy = DropPolicy.DELETE
+    sis_diffing: bool = False
     retention: PositiveDuration = timedelta(days=400)
     registration_url: Annotated[str, lambda text: text and _http_url(text)] = ""
     consent_text: str = (

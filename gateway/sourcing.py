@@ -1,7 +1,6 @@
 """Where each institution's rosters can be read, put together from its configuration, and the reads of them all."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from gateway.http.client import Client
 from gateway.lti.platforms import Platforms as LtiPlatforms
 from gateway.lti.platforms import Registration
 from gateway.merge import Guard
-from gateway.prices import PriceBook
+from gateway.prices import PriceBook, PriceBooks
 from gateway.readpath.connections import Connections
 from gateway.reads import Connected, Reads, RosterSource
 from gateway.settings import Settings
@@ -34,21 +33,19 @@ from gateway.sources.nrps import NrpsSource, Platforms
 from gateway.sources.report import ReportSource
 from gateway.store import institutions, scopes
 from gateway.store.institutions import Institution
-from gateway.store.prices import KeptPrices, kept_prices
 from gateway.sync.report_loads import loader
 from gateway.uow import Database
 from gateway.upstreams import Upstream
-
-_log = logging.getLogger(__name__)
-
-_KEPT_EVERY_SECONDS = 60.0
 
 Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sourcing:
-    """What sources are made of. `upstreams`: the Canvas of each institution that has one, by our id."""
+    """What sources are made of. `upstreams`: the Canvas of each institution that has one, by our id.
+
+    `books`: what calls to each are known to cost.
+    """
 
     configured: Settings
     database: Database
@@ -58,20 +55,18 @@ class Sourcing:
     platforms: LtiPlatforms
     sign: Signer
     shared: Shared
+    books: PriceBooks
     clock: Clock
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Reads]:
-        """The reads of all institutions; what they learn of prices is kept."""
-        kept = kept_prices(self.database)
-        known = await kept.learned()
-        books: dict[int, PriceBook] = {}
+        """The reads of all institutions."""
         connected: dict[int, Connected] = {}
         for one in self.configured.institutions:
             institution = await institutions.by_slug(self.database, one.slug)
             if institution is None:
                 continue
-            prices = books[institution.id] = PriceBook(known.get(institution.id))
+            prices = self.books.of(institution.id)
             connected[institution.id] = self._connected(one, institution, prices)
         reads = Reads(
             connected,
@@ -79,13 +74,10 @@ class Sourcing:
             self.clock,
             Healths(clock=self.clock, cache=self.shared.cache),
         )
-        keeping = asyncio.create_task(_keep(kept, books))
         try:
             yield reads
         finally:
-            keeping.cancel()
             await reads.close()
-            await _save(kept, books)
 
     def _connected(
         self, one: settings.Institution, institution: Institution, prices: PriceBook
@@ -209,20 +201,3 @@ class Sourcing:
             prices=prices,
             clock=self.clock,
         )
-
-
-async def _keep(kept: KeptPrices, books: Mapping[int, PriceBook]) -> None:
-    while True:
-        await asyncio.sleep(_KEPT_EVERY_SECONDS)
-        await _save(kept, books)
-
-
-async def _save(kept: KeptPrices, books: Mapping[int, PriceBook]) -> None:
-    news = {institution_id: book.news() for institution_id, book in books.items()}
-    learned = {institution_id: new for institution_id, new in news.items() if new}
-    if not learned:
-        return
-    try:
-        await kept.save(learned)
-    except Exception:  # noqa: BLE001  whatever it was: they are learned anew after a restart
-        _log.exception("prices were not kept")

@@ -112,6 +112,12 @@ class RosterChangeState(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+class SisSending(StrEnum):
+    ROWS = "ROWS"
+    WHOLE = "WHOLE"
+    DIFFERENCE = "DIFFERENCE"
+
+
 class RosterRowStatus(StrEnum):
     NONE = "NONE"
     WAITING = "WAITING"

@@ -920,7 +920,9 @@ class LearnedPrice(Model):
 #
 # `person_id`: on whose rights; null: the admin token's. `drop_state`: how whoever goes ends. `path`: the chosen one;
 # `costs`: of each, as JSON. `removals` of `people` go; `held`: that waits for a person. `wish`: PAUSE or CANCEL, for the
-# job to see. `file_sent_at`: when the SIS file was about to be sent; `import_id`: as what Canvas took it.
+# job to see. `file_sent_at`: when the SIS file was about to be sent; `import_id`: as what Canvas took it. `data_set`: which
+# enrollments its file speaks of (`sis_data_set.scope`), where Canvas may compare it with the one before; `sent_as`: a word of
+# `SisSending`, and `sent_because` why.
 class RosterChange(Model):
     id = row_id()
     institution_id = fields.IntField()
@@ -944,6 +946,9 @@ class RosterChange(Model):
     file_sent_at = fields.DatetimeField(null=True)
     import_id = fields.CharField(max_length=32, null=True)
     import_state = fields.CharField(max_length=32, null=True)
+    data_set = fields.CharField(max_length=64, null=True)
+    sent_as = fields.CharField(max_length=12, null=True)
+    sent_because = fields.TextField(null=True)
     requests = fields.IntField(default=0)
     quota = fields.FloatField(default=0)
 
@@ -976,3 +981,24 @@ class RosterChangeRow(Model):
     class Meta:
         table = "roster_change_row"
         unique_together = (("institution_id", "roster_change_id", "place"),)
+
+
+# A SIS file that Canvas compares with the one before it, or will the next with it; of each data set the last that was imported.
+#
+# `scope`: which enrollments it speaks of (`roster_change.data_set`); `identifier`: what Canvas knows the data set by;
+# `differing`: lines of `file` that differ from the one before, as JSON, null where Canvas compares nothing.
+class SisDataSet(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    scope = fields.CharField(max_length=64)
+    identifier = fields.CharField(max_length=64)
+    roster_change_id = fields.BigIntField()
+    file = fields.TextField()
+    differing = fields.TextField(null=True)
+    import_id = fields.CharField(max_length=32, null=True)
+    imported_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "sis_data_set"
+        unique_together = (("institution_id", "roster_change_id"),)
+        indexes = (Index(fields=("institution_id", "scope"), name="sis_data_set_scope"),)

@@ -230,7 +230,9 @@ async def _carried_out(
             # whether there is such a person is not for them to know, who may neither see nor enroll them
             errors = [_not_found(unseen[0])]
         else:
-            errors = [mutation_errors.row_of(code, problem.message, problem.path)]
+            errors = [
+                mutation_errors.row_of(code, problem.message, problem.path, problem.retry_after)
+            ]
     reads = Scope.ROSTER_READ in context.viewer.scopes
     return {
         "enrollment_id": ended.subjects.enrollment_id if reads else None,

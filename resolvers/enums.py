@@ -354,6 +354,13 @@ _explain(
     CANCELLED="It is over: some rows were left as they were, because that was wished.",
 )
 _explain(
+    roster.SisSending,
+    "How a SIS file of a change was sent.",
+    ROWS="The rows of the change, and no more.",
+    WHOLE="All of a roster: Canvas compared it with nothing, and will the next one with it.",
+    DIFFERENCE="All of a roster, of which Canvas applied what differs from the one before.",
+)
+_explain(
     roster.RosterRowStatus,
     "How far a row is.",
     NONE="There is nothing to do.",

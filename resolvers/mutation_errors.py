@@ -1,6 +1,7 @@
 """How a mutation that cannot be carried out is told: entries of `errors` in its payload."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import strawberry
 
@@ -17,6 +18,9 @@ class MutationError:
     code: MutationErrorCode = described("What kind of reason it is.")
     message: str = described("The same in words.")
     path: list[str] | None = described("The field of the input that it is about.")
+    retry_after: timedelta | None = described(
+        "After how long Canvas would take it, where that is known: of THROTTLED."
+    )
 
 
 @strawberry.type(description="A reason that lies in what was asked, or in how things stand.")
@@ -27,9 +31,14 @@ class InputError(MutationError):
         return True
 
 
-def row_of(code: MutationErrorCode, message: str, path: Sequence[str] = ()) -> Row:
+def row_of(
+    code: MutationErrorCode,
+    message: str,
+    path: Sequence[str] = (),
+    retry_after: timedelta | None = None,
+) -> Row:
     """The graph's MutationError."""
-    return {"code": code, "message": message, "path": list(path) or None}
+    return {"code": code, "message": message, "path": list(path) or None, "retryAfter": retry_after}
 
 
 def checked_key(key: str | None) -> str | None:

@@ -20,6 +20,7 @@ from models.roster import (
     MutationErrorCode,
     RosterChangeState,
     RosterRowStatus,
+    SisSending,
 )
 from resolvers import mutation_errors, nodes, roster_change_inputs, roster_change_rows
 from resolvers.context import Context, Info
@@ -82,6 +83,10 @@ class RosterChange:
     ended_at: datetime | None = described("When it was over.")
     message: str | None = described("Why it pauses, or was not begun.")
     sis_import_id: ID | None = described("The SIS import that it went by.")
+    sent_as: SisSending | None = described("How its SIS file was sent; null: none was so far.")
+    sent_because: str | None = described(
+        "Why it was not sent as a difference, where the school asks for that; or what Canvas did instead."
+    )
     requests: int = described("Calls to Canvas that it has taken.")
     quota: float = described("Throttle units that it has taken.")
 
@@ -198,7 +203,7 @@ async def _payload(context: Context, work: Callable[[], Awaitable[int]]) -> Row:
     except WriteRefused as refused:
         if isinstance(refused, ConnectionWanted):
             context.invite(str(refused))
-        told = mutation_errors.row_of(refused.code, str(refused), refused.path)
+        told = mutation_errors.row_of(refused.code, str(refused), refused.path, refused.retry_after)
         return {"rosterChange": None, "errors": [told]}
     except UnusableFile as unusable:
         told = mutation_errors.row_of(MutationErrorCode.INVALID, str(unusable), ("csv",))
@@ -246,6 +251,8 @@ async def _found(context: Context, change_id: int) -> Row | None:
         "endedAt": one.ended_at,
         "message": one.message,
         "sisImportId": one.import_id,
+        "sentAs": one.sent_as,
+        "sentBecause": one.sent_because,
         "requests": one.requests,
         "quota": one.quota,
         "undoes": None if undoes is None else context.reader.node_id(TYPE, undoes),

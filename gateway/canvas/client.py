@@ -5,13 +5,14 @@ nobody downstream can take a part for the whole (canvas-lms: doc/api/pagination.
 """
 
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, NamedTuple, Protocol
 
 import stamina
 
-from gateway.canvas import answers
+from gateway.canvas import answers, throttle
 from gateway.canvas.buckets import Buckets
 from gateway.errors import (
     AddressRefused,
@@ -71,12 +72,16 @@ class File:
 
 @dataclass(kw_only=True)
 class Meter:
-    """What was spent upstream so far. `refused`: requests that met the throttle; `waiting`: those held back for it now."""
+    """What was spent upstream so far. `refused`: requests that met the throttle; `waiting`: those held back for it now.
+
+    `heard`: those that Canvas may have acted on; of the others it is certain that nothing was done.
+    """
 
     requests: int = 0
     quota: float = 0.0
     refused: int = 0
     waiting: int = 0
+    heard: int = 0
 
     @property
     def throttled(self) -> bool:
@@ -162,16 +167,30 @@ class Canvas:
         """Throttle units left in the bucket of its token, as far as we know."""
         return await self._buckets.remaining(_bucket(await credential.token()))
 
+    async def refills_in(self, call: Call) -> timedelta:
+        """How long until Canvas lets whoever calls in again, as far as we know."""
+        return throttle.refills_in(await self.remaining(call.credential))
+
     async def write(
-        self, call: Call, method: str, path: str, fields: Params = ()
+        self,
+        call: Call,
+        method: str,
+        path: str,
+        fields: Params = (),
+        *,
+        patient: Callable[[], bool] = lambda: True,
     ) -> dict[str, Any]:
-        """Send a change once. It is repeated only where Canvas certainly did nothing (throttled, token renewed)."""
+        """Send a change once. It is repeated only where Canvas certainly did nothing (throttled, token renewed).
+
+        SourceThrottled where the throttle refuses it and whoever asks is not `patient` any more.
+        """
         url = self._url(call, path, ())
         while True:
             try:
                 return answers.record(await self._sent(call, method, url, fields))
             except SourceThrottled:
-                continue  # admission waits until the bucket has leaked
+                if not patient():
+                    raise  # else admission waits until the bucket has leaked
 
     async def send_file(self, call: Call, path: str, params: Params, file: File) -> dict[str, Any]:
         """Send a file once, as `write` sends a change."""
@@ -208,11 +227,14 @@ class Canvas:
         finally:
             call.meter.waiting -= 1
         answer: Response | None = None
+        call.meter.heard += 1
         try:
             answer = await self._http.send(request)
         except AddressRefused:
+            call.meter.heard -= 1
             raise
         except OutboundError as error:
+            call.meter.heard -= isinstance(error, NotSent)
             raise SourceDown(str(error)) from error
         finally:
             await self._account(call, bucket, answer)
@@ -230,6 +252,7 @@ class Canvas:
         elif isinstance(answers.failure(answer), SourceThrottled):
             call.meter.charge(0.0)
             call.meter.refused += 1
+            call.meter.heard -= 1
             await self._buckets.refused(bucket, remaining=answers.remaining(answer))
         else:
             cost = answers.cost(answer)

@@ -5,7 +5,7 @@ an instruction always says all of them (canvas-lms: app/controllers/enrollments_
 Nothing here decides whether to ask; every call is one request, sent once. Ids are global Canvas ids.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -14,6 +14,7 @@ from msgspec import Struct
 from gateway.batch import Enrollment, Person
 from gateway.canvas import rows
 from gateway.canvas.client import Call, Canvas, Params
+from gateway.canvas.throttle import refills_in
 from gateway.errors import (
     AddressRefused,
     CredentialSpent,
@@ -27,6 +28,7 @@ from gateway.errors import (
     SourceThrottled,
     WriteRefused,
 )
+from gateway.prices import Endpoint
 from models.canvas_ids import to_rest
 from models.roles import CANVAS_TYPES
 from models.roster import EnrollmentState, EnrollmentType, MutationErrorCode
@@ -128,6 +130,9 @@ def reactivating(course: int, enrollment: int, shard: int) -> Instruction:
     return Instruction(method="PUT", path=path)
 
 
+_PEOPLE = "/accounts/self/users"
+
+
 def making_person(person: NewPerson) -> Instruction:
     """In the root account, whatever account is named (canvas-lms: app/controllers/users_controller.rb)."""
     user = {
@@ -147,7 +152,7 @@ def making_person(person: NewPerson) -> Instruction:
         channel = {"address": person.email, "skip_confirmation": _flag(not person.notify)}
     return Instruction(
         method="POST",
-        path="/accounts/self/users",
+        path=_PEOPLE,
         fields=(
             *_grouped("user", user),
             *_grouped("pseudonym", pseudonym),
@@ -156,9 +161,24 @@ def making_person(person: NewPerson) -> Instruction:
     )
 
 
-async def carry_out(canvas: Canvas, call: Call, instruction: Instruction) -> rows.Json:
+def priced_as(instruction: Instruction) -> Endpoint:
+    """What it costs as much as."""
+    if instruction.path == _PEOPLE:
+        return Endpoint.USER_WRITE
+    return Endpoint.ENROLLMENT_WRITE if instruction.method == "POST" else Endpoint.ENROLLMENT_TASK
+
+
+async def carry_out(
+    canvas: Canvas,
+    call: Call,
+    instruction: Instruction,
+    *,
+    patient: Callable[[], bool] = lambda: True,
+) -> rows.Json:
     """What Canvas answers. A SourceError of which `refusal` makes nothing leaves open whether it was done."""
-    return await canvas.write(call, instruction.method, instruction.path, instruction.fields)
+    return await canvas.write(
+        call, instruction.method, instruction.path, instruction.fields, patient=patient
+    )
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -215,7 +235,8 @@ def refusal(error: SourceError | AddressRefused) -> WriteRefused | None:
         case SourceRefused() | CredentialSpent() | GrantRefused():
             return WriteRefused(MutationErrorCode.NOT_PERMITTED, says)
         case SourceThrottled():
-            return WriteRefused(MutationErrorCode.THROTTLED, says)
+            known = None if error.remaining is None else refills_in(error.remaining)
+            return WriteRefused(MutationErrorCode.THROTTLED, says, retry_after=known)
         case AddressRefused():
             return WriteRefused(MutationErrorCode.CANVAS_UNAVAILABLE, says)
         case SourceDown() if isinstance(error.__cause__, NotSent):

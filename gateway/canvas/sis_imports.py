@@ -1,37 +1,27 @@
-"""SIS imports of enrollments: the file, sending it, waiting for its end, and what Canvas says of its rows.
+"""SIS imports: sending a file, waiting for its end, and what Canvas says of its rows.
 
-Never batch mode, which drops whatever a file does not name, and never diffing, which compares with files and not with Canvas:
-no option of either can be passed. canvas-lms: app/controllers/sis_imports_api_controller.rb,
+Never batch mode, which drops whatever a file does not name: no option of it can be passed. Diffing, which compares a file with
+the one before and not with Canvas, only as a `DataSet`. canvas-lms: app/controllers/sis_imports_api_controller.rb,
 app/models/sis_batch.rb, lib/sis/csv/enrollment_importer.rb
 """
 
-import csv
-import io
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.canvas.client import Call, Canvas, File
+from gateway.canvas.sis_files import STATUSES
 from gateway.change_paths import FIRST_WAIT, LONGEST_WAIT
 from gateway.errors import CutShort, SourceDown
-from models.roster import EnrollmentState, EnrollmentType
+from models.roster import EnrollmentState
 
-HEADER = (
-    *("course_id", "section_id", "user_id", "role", "status", "associated_user_id"),
-    *("limit_section_privileges", "start_date", "end_date", "notify"),
-)
-_STATUSES = {
-    EnrollmentState.ACTIVE: "active",
-    EnrollmentState.COMPLETED: "completed",
-    EnrollmentState.INACTIVE: "inactive",
-    EnrollmentState.DELETED: "deleted",
-}
 _ENDED = frozenset(
     {"imported", "imported_with_messages", "failed", "failed_with_messages", "aborted"}
 )
+_IMPORTED = frozenset({"imported", "imported_with_messages"})
 # Always sent, though it caps batch mode and diffing alone: should a site's default ever be one of them, little can go.
-_CHANGE_THRESHOLD = "1"
+_CHANGE_THRESHOLD = 1  # percent
 
 _MOST_LOOKS = 1_000
 
@@ -40,34 +30,54 @@ Meanwhile = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
-    """A row of enrollments.csv, by SIS ids. Section and course both, so that no default section is meant.
+class DataSet:
+    """Files of one `identifier` are compared by Canvas, each with the last that it imported.
 
-    `dates`: both or neither; absent ones clear what Canvas has.
+    `whole`: it applies all of this one, and compares nothing; else only what differs, if that is not more than `rows` and
+    the sizes are not further apart than `percent`. `dropped`: what it makes of rows that are missing.
     """
 
-    course: str
-    section: str
-    user: str
-    type: EnrollmentType
-    role: str
-    state: EnrollmentState
-    associated: str | None = None
-    limited: bool | None = None
-    dates: tuple[datetime, datetime] | None = None
+    identifier: str
+    dropped: EnrollmentState
+    whole: bool
+    rows: int = 0
+    percent: int = _CHANGE_THRESHOLD
+
+    @property
+    def params(self) -> list[tuple[str, str]]:
+        said = [
+            ("diffing_data_set_identifier", self.identifier),
+            ("diffing_drop_status", STATUSES[self.dropped]),
+        ]
+        if self.whole:
+            return [*said, ("diffing_remaster_data_set", "true")]
+        return [*said, ("diff_row_count_threshold", str(self.rows))]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Import:
-    """`files`: names of what was uploaded, once Canvas has opened it."""
+    """`files`: names of what was uploaded, once Canvas has opened it.
+
+    `data_set`: what it is compared by; `compared_with`: the import that it was; `exceeded`: it was not, there was too much
+    that differs, and all of it was applied.
+    """
 
     id: str
     state: str
     created_at: datetime
+    ended_at: datetime | None = None
     files: frozenset[str] = frozenset()
     progress: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
     says: tuple[str, ...] = ()
+    data_set: str | None = None
+    compared_with: str | None = None
+    exceeded: bool = False
+
+    @property
+    def succeeded(self) -> bool:
+        """To its end, that is: each of its rows may have been rejected."""
+        return self.state in _IMPORTED
 
     @property
     def ended(self) -> bool:
@@ -87,37 +97,6 @@ class Message:
     row: int | None
 
 
-def enrollments_csv(lines: Sequence[Line]) -> bytes:
-    """The file; the first line is its row 2."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(HEADER)
-    writer.writerows(map(_cells, lines))
-    return out.getvalue().encode()
-
-
-def _cells(line: Line) -> tuple[str, ...]:
-    start, end = line.dates or (None, None)
-    return (
-        line.course,
-        line.section,
-        line.user,
-        _role(line),
-        _STATUSES[line.state],
-        line.associated or "",
-        "" if line.limited is None else str(line.limited).lower(),
-        "" if start is None else start.isoformat(),
-        "" if end is None else end.isoformat(),
-        "false",
-    )
-
-
-def _role(line: Line) -> str:
-    """Built-in roles have words of their own in SIS files; custom ones go by their exact name."""
-    built_in = f"{line.type.title()}Enrollment"
-    return line.type.lower() if line.role == built_in else line.role
-
-
 @dataclass(frozen=True, kw_only=True)
 class SisImports:
     """Of one root account."""
@@ -126,15 +105,28 @@ class SisImports:
     account: str
     sleep: Sleep
 
-    async def send(self, call: Call, name: str, lines: Sequence[Line]) -> Import:
+    async def send(
+        self, call: Call, name: str, content: bytes, data_set: DataSet | None = None
+    ) -> Import:
         """Queue the file, once. Where that is not known (SourceDown), `sent` finds out whether it arrived."""
+        threshold = _CHANGE_THRESHOLD if data_set is None else data_set.percent
         params = [
             ("import_type", "instructure_csv"),
             ("extension", "csv"),
-            ("change_threshold", _CHANGE_THRESHOLD),
+            ("change_threshold", str(threshold)),
+            *([] if data_set is None else data_set.params),
         ]
-        file = File(name=name, content=enrollments_csv(lines), type="text/csv")
+        file = File(name=name, content=content, type="text/csv")
         return _import(await self.canvas.send_file(call, self._path, params, file))
+
+    async def newest(self, call: Call, data_set: str, *, since: datetime) -> str | None:
+        """The id of the import that Canvas would compare the next file of this data set with, of those made `since` then."""
+        ours = [
+            one
+            for one in await self._since(call, since - timedelta(seconds=1))
+            if one.data_set == data_set and one.succeeded and not one.exceeded
+        ]
+        return max(ours, key=lambda one: (one.created_at, int(one.id))).id if ours else None
 
     async def sent(self, call: Call, name: str, *, since: datetime) -> Import | None:
         """The import of the file of that name, if it arrived; None when it certainly did not."""
@@ -193,16 +185,18 @@ class SisImports:
 
 
 def _import(row: Mapping[str, Any]) -> Import:
-    created = row.get("created_at")
+    created, ended = row.get("created_at"), row.get("ended_at")
     if "id" not in row or not isinstance(created, str):
         raise CutShort("Canvas answered with a SIS import that has no id, or no beginning")
     data = row.get("data")
-    counts = data.get("counts") if isinstance(data, Mapping) else None
+    data = data if isinstance(data, Mapping) else {}
+    counts, base = data.get("counts"), data.get("diffed_against_sis_batch_id")
     pairs = [*row.get("processing_errors", ()), *row.get("processing_warnings", ())]
     return Import(
         id=str(row["id"]),
         state=str(row.get("workflow_state")),
         created_at=datetime.fromisoformat(created),
+        ended_at=datetime.fromisoformat(ended) if isinstance(ended, str) else None,
         files=frozenset(
             str(name)
             for file in row.get("csv_attachments", ())
@@ -212,6 +206,9 @@ def _import(row: Mapping[str, Any]) -> Import:
         progress=_number(row.get("progress")) or 0,
         counts=counts if isinstance(counts, Mapping) else {},
         says=tuple(str(pair[-1]) for pair in pairs if pair),
+        data_set=row.get("diffing_data_set_identifier"),
+        compared_with=None if base is None else str(base),
+        exceeded=bool(row.get("diffing_threshold_exceeded")),
     )
 
 
@@ -233,6 +230,7 @@ _FIXES: tuple[tuple[str, str], ...] = (
     ("Attempted enrolling with deleted sis login", "give the person a login that is active"),
     ("referenced a deleted sis login", "give the person an active login with this SIS id"),
     ("did not pass validation", "Canvas does not allow this enrollment"),
+    ("hreshold", "plan it anew: the file then goes whole, and nothing is compared"),
     ("Bad date format", "the dates were not set: change the enrollment by itself"),
 )
 

@@ -7,6 +7,7 @@ request_throttle.rb). The numbers differ between sites, so the level is correcte
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import ceil
 
 HIGH_WATER_MARK = 600.0
 OUTFLOW = 10.0
@@ -14,6 +15,12 @@ UP_FRONT = 50.0
 
 # Background work leaves this much of the bucket to people who wait for an answer.
 INTERACTIVE_RESERVE = 250.0
+
+
+def refills_in(remaining: float) -> timedelta:
+    """How long until Canvas lets somebody in again of whose bucket so much remains; in whole seconds, as people count them."""
+    lacking = UP_FRONT - remaining
+    return timedelta(seconds=0 if lacking < 0 else ceil((lacking + 1.0) / OUTFLOW))
 
 
 @dataclass(frozen=True, kw_only=True)

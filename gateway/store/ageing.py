@@ -23,6 +23,11 @@ _TOO_OLD: Mapping[str, str] = {
     "identity_conflict": f"resolved_at < $2 and resolution = '{Resolution.MOVE}'",
     "mutation_answer": "answered_at < $2",
     "intent": "ended_at < $2",
+    # the next file is then sent whole
+    "sis_data_set": (
+        "imported_at < $2 or (import_id is null and roster_change_id in (select c.id from roster_change c"
+        " where c.institution_id = $1 and c.ended_at < $2))"
+    ),
     "roster_change_row": (
         "roster_change_id in (select c.id from roster_change c where c.institution_id = $1"
         " and (c.ended_at < $2 or (c.asked_at is null and c.planned_at < $2)))"

@@ -100,6 +100,10 @@ async def erase(tx: Transaction, people: Sequence[int], word: Word) -> Mapping[s
             )
     for one in people:
         await _forget_doer(tx, word.institution_id, one)
+    # SIS files say whom they enrolled; without them the next one is sent whole
+    gone["sis_data_set"] = await tx.run(
+        "delete from sis_data_set where institution_id = $1", word.institution_id
+    )
     for table, column in ABOUT:
         gone[table] = gone.get(table, 0) + await _run(
             tx, f"delete from {table}", column, people, word

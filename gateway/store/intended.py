@@ -4,7 +4,7 @@ An intent is ASKED until Canvas is told, then TOLD, which means that it may have
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import orjson
@@ -58,11 +58,15 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """Why it was not done, or not as asked. `path`: the field of the input that it is about."""
+    """Why it was not done, or not as asked. `path`: the field of the input that it is about.
+
+    `retry_after`: when it may go through, where that is known.
+    """
 
     code: MutationErrorCode
     message: str
     path: tuple[str, ...] = ()
+    retry_after: timedelta | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

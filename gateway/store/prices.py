@@ -4,14 +4,20 @@ On SQLite in a file beside the database, so that learning never waits for the wr
 """
 
 import asyncio
-from collections.abc import Mapping
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from gateway.prices import Endpoint, Expectation
+from gateway.prices import Endpoint, Expectation, PriceBooks
 from gateway.uow import Database, Dialect, Transaction
+
+_log = logging.getLogger(__name__)
+
+_KEPT_EVERY_SECONDS = 60.0
 
 Prices = dict[int, dict[Endpoint, Expectation]]
 """By institution."""
@@ -29,6 +35,35 @@ def kept_prices(database: Database) -> KeptPrices:
         path = Path(database.url.removeprefix("sqlite://").partition("?")[0])
         return PricesInFile(path.with_name(f"{path.name}.prices"))
     return PricesInTable(database)
+
+
+@asynccontextmanager
+async def price_books(database: Database) -> AsyncIterator[PriceBooks]:
+    """As they were learned before; what is learned meanwhile is kept now and then, and at the end."""
+    kept = kept_prices(database)
+    books = PriceBooks(await kept.learned())
+    keeping = asyncio.create_task(_keep(kept, books))
+    try:
+        yield books
+    finally:
+        keeping.cancel()
+        await _save(kept, books)
+
+
+async def _keep(kept: KeptPrices, books: PriceBooks) -> None:
+    while True:
+        await asyncio.sleep(_KEPT_EVERY_SECONDS)
+        await _save(kept, books)
+
+
+async def _save(kept: KeptPrices, books: PriceBooks) -> None:
+    news = books.news()
+    if not news:
+        return
+    try:
+        await kept.save(news)
+    except Exception:  # noqa: BLE001  whatever it was: they are learned anew after a restart
+        _log.exception("prices were not kept")
 
 
 class PricesInFile:

@@ -12,7 +12,7 @@ from gateway.change_paths import Carried, Cost, Path
 from gateway.roster_change import Outcome, Step
 from gateway.store.rows import time
 from gateway.uow import Database, Row, Transaction
-from models.roster import RosterChangeState, RosterRowStatus
+from models.roster import RosterChangeState, RosterRowStatus, SisSending
 
 _AT_ONCE = 2_000
 
@@ -52,6 +52,9 @@ class Change:
     file_sent_at: datetime | None
     import_id: str | None
     import_state: str | None
+    data_set: str | None
+    sent_as: SisSending | None
+    sent_because: str | None
     requests: int
     quota: float
 
@@ -94,6 +97,7 @@ class Planned:
     as_of: datetime | None
     planned_at: datetime
     undoes_id: int | None = None
+    data_set: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +173,7 @@ def _change(row: Row) -> Change:
     for name in ("as_of", "planned_at", "asked_at", "checked_at", "ended_at", "file_sent_at"):
         told[name] = None if row[name] is None else time(row[name])
     told["state"], told["path"] = State(row["state"]), Path(row["path"])
+    told["sent_as"] = None if row["sent_as"] is None else SisSending(row["sent_as"])
     told["wish"] = None if row["wish"] is None else Wish(row["wish"])
     told["costs"] = msgspec.json.decode(row["costs"], type=tuple[Cost, ...])
     told["held"] = bool(row["held"])

@@ -22,8 +22,8 @@ from gateway.batch import Batch
 from gateway.canvas import enrollment_writes
 from gateway.canvas.client import Call, Canvas
 from gateway.errors import AddressRefused, SourceError, WriteRefused
-from gateway.identity import Trust
 from gateway.merge import Reading
+from gateway.prices import PriceBook
 from gateway.store import intents, taking
 from gateway.store.intended import Asked, Intent, State, Subjects
 from gateway.store.intents import Ending, Telling
@@ -43,6 +43,8 @@ BUSY = timedelta(minutes=4)
 # Until Canvas is told, somebody else may go on with it after so long: whoever comes late is not let tell it.
 ASKING = timedelta(seconds=30)
 _SECONDS_TO_TELL = 150.0
+# With the throttle's refusals; the answer to whoever waits comes before they give up.
+PATIENCE = timedelta(seconds=15)
 _SECONDS_TO_LOOK = 20.0
 # Canvas has ended what it was told by then, one way or the other: its own time-out is a minute.
 SETTLED_AFTER = timedelta(seconds=90)
@@ -62,19 +64,19 @@ class Carrier:
         shard: int,
         canvas: Canvas,
         database: Database,
+        prices: PriceBook,
         clock: Callable[[], datetime],
         sleep: Sleep = asyncio.sleep,
         settled_after: timedelta = SETTLED_AFTER,
-        trust: Trust = Trust(),  # noqa: B008  frozen
     ) -> None:
         self.institution_id = institution_id
         self.shard = shard
         self.canvas = canvas
         self._database = database
+        self._prices = prices
         self.now = clock
         self.sleep = sleep
         self._settled_after = settled_after
-        self._trust = trust
 
     async def carry_out(
         self,
@@ -158,25 +160,41 @@ class Carrier:
             return await self.refuse(intent, busy)
         if self.now() >= intent.busy_until:
             words = "Canvas took too long to show how things are; nothing was changed."
-            late = WriteRefused(MutationErrorCode.CANVAS_UNAVAILABLE, words)
-            return await self.refuse(intent, late)
+            return await self.refuse(intent, await self._late(acting.call, words))
         told = await self._write_down(intent, order, acting, subjects)
         if told is None:
             return Ended(done=False, problem=problem_of(being_carried_out()))
         intent = told
+        call, began, until = acting.call, self.now(), self.now() + PATIENCE
+        heard, quota = call.meter.heard, call.meter.quota
         try:
             async with asyncio.timeout(_SECONDS_TO_TELL):
                 answer = await enrollment_writes.carry_out(
-                    self.canvas, acting.call, order.instruction
+                    self.canvas, call, order.instruction, patient=lambda: self.now() < until
                 )
             found = reading_back.answered(order, answer, shard=self.shard, now=self.now())
+            self._prices.teach(
+                enrollment_writes.priced_as(order.instruction),
+                quota=call.meter.quota - quota,
+                seconds=(self.now() - began).total_seconds(),
+            )
         except (SourceError, AddressRefused) as error:
             if refused := enrollment_writes.refusal(error):
                 return await self.refuse(intent, refused)
             return await self._lost(intent, acting)
         except TimeoutError:
-            return await self._lost(intent, acting)
+            if call.meter.heard > heard:
+                return await self._lost(intent, acting)
+            words = "Canvas could not be told in time; nothing was changed."
+            return await self.refuse(intent, await self._late(call, words))
         return await self._done(intent, found, answer=orjson.dumps(answer).decode())
+
+    async def _late(self, call: Call, words: str) -> WriteRefused:
+        """Nothing was done, and time is up: the throttle's doing, or somebody else's."""
+        wait = await self.canvas.refills_in(call)
+        if call.meter.refused or wait:
+            return WriteRefused(MutationErrorCode.THROTTLED, words, retry_after=wait)
+        return WriteRefused(MutationErrorCode.CANVAS_UNAVAILABLE, words)
 
     async def _write_down(
         self, intent: Intent, order: Order, acting: Acting, subjects: Subjects
@@ -264,9 +282,7 @@ class Carrier:
         )
 
         async def work(tx: Transaction) -> Ended:
-            taken = await taking.take_in(
-                tx, batch, now=now, trust=self._trust, actor_id=intent.actor_id
-            )
+            taken = await taking.take_in(tx, batch, now=now, actor_id=intent.actor_id)
             subjects = Subjects(person_id=taken.ids[found.people[0].key])
             if row is not None:
                 subjects = replace(

@@ -22,7 +22,12 @@ class Ended:
 
 
 def problem_of(refused: WriteRefused) -> Problem:
-    return Problem(code=refused.code, message=str(refused), path=tuple(refused.path))
+    return Problem(
+        code=refused.code,
+        message=str(refused),
+        path=tuple(refused.path),
+        retry_after=refused.retry_after,
+    )
 
 
 def being_carried_out() -> WriteRefused:

@@ -6,13 +6,13 @@ from datetime import datetime
 
 from gateway.batch import Batch
 from gateway.canvas.client import Call
-from gateway.change_paths import Names, reads
+from gateway.change_paths import Names, Reads, reads
 from gateway.planner import Scope, ScopeKind
 from gateway.roster_change import Key, Present, standing
 from gateway.store import roster_changes, roster_ground, roster_runs, scopes, taking
 from gateway.store.roster_changes import Change, ChangeRow, Progress, State, Status, Wish
 from gateway.store.runs import Tally
-from gateway.uow import Database, Transaction
+from gateway.uow import Database, Transaction, Work
 from gateway.writes import roster_orders
 from gateway.writes.roster_reading import RosterReading
 from models.roster import EnrollmentState, MutationErrorCode, Source
@@ -68,6 +68,12 @@ class Book:
         )
         return [row for row in rows if row.carried is not None]
 
+    async def staying(self) -> list[ChangeRow]:
+        """Those that change nothing, and that a file which says a whole roster says all the same."""
+        if self.change.data_set is None:
+            return []
+        return [row for row in await self.rows((Status.NONE,)) if row.by_file]
+
     async def write(
         self,
         progress: Iterable[Progress] = (),
@@ -76,6 +82,7 @@ class Book:
         lines: Mapping[int, int] | None = None,
         batch: Batch | None = None,
         ended: Ended | None = None,
+        also: Work[None] | None = None,
     ) -> None:
         """All of it in one transaction, with what was spent since the last."""
         spent = (self.call.meter.requests, self.call.meter.quota)
@@ -97,6 +104,8 @@ class Book:
             await roster_changes.progress(tx, self.institution_id, change_id, progress)
             if columns:
                 await roster_changes.step_to(tx, self.institution_id, change_id, columns)
+            if also is not None:
+                await also(tx)
             if ended is not None:
                 await self._end(tx, ended)
             await roster_changes.charge(tx, self.institution_id, change_id, requests, quota)
@@ -163,6 +172,21 @@ class Book:
         seen = await roster_ground.enrollments(self.database, self.institution_id, people)
         # Whoever was not shown by a list of every state is not there.
         return standing(one.present for one in seen if one.as_of >= began)
+
+    async def read_whole(self, courses: Collection[int]) -> list[Present]:
+        """Every enrollment of these courses as Canvas shows it now."""
+        names = await roster_ground.names(
+            self.database, self.institution_id, people=(), sections=(), courses=courses
+        )
+        counts = await self._counts(courses)
+        began = await self.reading.read(
+            self.looking,
+            dict.fromkeys(courses, ()),
+            names,
+            {course: Reads.whole(counts.get(course, 0)) for course in courses},
+        )
+        seen = await roster_ground.enrollments(self.database, self.institution_id, courses)
+        return list(standing(one.present for one in seen if one.as_of >= began).values())
 
     async def _counts(self, courses: Iterable[int]) -> dict[int, int]:
         asked = [Scope(kind=ScopeKind.COURSE, id=course) for course in courses]

@@ -15,7 +15,7 @@ from gateway.errors import (
     WriteRefused,
 )
 from gateway.merge import Reading
-from gateway.prices import Endpoint, PriceBook
+from gateway.prices import PriceBook
 from gateway.roster_change import Key, Present
 from gateway.store.roster_changes import ChangeRow, Progress, Status
 from gateway.writes import roster_orders
@@ -100,7 +100,7 @@ class Calls:
         book = self.book
         call = book.call
         told = roster_orders.instruction(part, stands, names, book.reading.shard)
-        began, before = book.clock(), (call.meter.requests, call.meter.quota)
+        began, quota = book.clock(), call.meter.quota
         try:
             answer = await enrollment_writes.carry_out(book.reading.canvas, call, told)
             row = rows.enrollment(answer, book.reading.shard)
@@ -111,10 +111,9 @@ class Calls:
                 raise SourceDown(str(error)) from error
             raise refused from error
         self.prices.teach(
-            Endpoint.ENROLLMENT_WRITE,
-            quota=call.meter.quota - before[1],
+            enrollment_writes.priced_as(told),
+            quota=call.meter.quota - quota,
             seconds=(book.clock() - began).total_seconds(),
-            calls=call.meter.requests - before[0],
         )
         batch = Batch(
             institution_id=book.institution_id,

@@ -46,9 +46,11 @@ class Carrying:
         if book.change.checked_at is not None:
             return True
         waiting = await book.rows((Status.WAITING,))
-        names = await book.names(waiting)
-        now = await book.read(waiting, names, ours=False) if waiting else {}
-        moved = {row.place for row in waiting if _has_moved(row, now, names)}
+        staying = await book.staying()
+        looked_at = [*waiting, *staying]
+        names = await book.names(looked_at)
+        now = await book.read(looked_at, names, ours=False) if waiting else {}
+        moved = {row.place for row in looked_at if _has_moved(row, now, names)}
         if not moved:
             await book.write(columns={"checked_at": book.clock()})
             return True
@@ -104,13 +106,18 @@ def paused(message: str) -> dict[str, object]:
 
 
 def _has_moved(row: ChangeRow, now: Mapping[Key, Present], names: Names) -> bool:
-    """Whoever, or whatever section, is not there any more has moved, too."""
+    """Whoever, or whatever section, is not there any more has moved, too; and what was protected meanwhile."""
     return any(
         part.key.person not in names.people
         or part.key.section not in names.sections
         or part.has_moved(now.get(part.key))
+        or (row.step.is_change and _is_pinned(now.get(part.key)))
         for part in roster_orders.parts(row.step)
     )
+
+
+def _is_pinned(now: Present | None) -> bool:
+    return now is not None and now.pinned
 
 
 def _became(row: ChangeRow, now: Mapping[Key, Present]) -> Progress:

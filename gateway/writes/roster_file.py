@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from gateway.canvas import enrollment_writes
-from gateway.canvas.sis_imports import Import, Line, SisImports, fix
+from gateway.canvas.sis_imports import Import, SisImports, fix
 from gateway.errors import SourceError, WriteRefused
 from gateway.prices import Endpoint, PriceBook
 from gateway.store.roster_changes import ChangeRow, Progress, Status
 from gateway.writes import roster_orders
 from gateway.writes.roster_book import PASSING, Book
+from gateway.writes.roster_data_sets import DataSets, Imported
 
 _SKEW = timedelta(minutes=10)  # between our clock and Canvas's, at most
 _LONGEST = timedelta(hours=2)  # then it is asked anew, and at last a person is
@@ -21,6 +22,7 @@ _AT_ONCE = 50  # rows that Canvas imports in one go (canvas-lms: app/models/sis_
 class SisFile:
     book: Book
     imports: SisImports
+    data_sets: DataSets
     prices: PriceBook
 
     async def carry_out(self) -> None:
@@ -39,10 +41,11 @@ class SisFile:
             await book.write(columns={"import_id": sent.id})
         else:
             sent = await self.imports.show(book.call, book.change.import_id)
-        began, before = book.clock(), self._spent
+        before = self._spent
         ended = await self._ended(sent)
-        self._teach_import(len(rows), (book.clock() - began).total_seconds())
-        await self._note_messages(ended)
+        imported = await self.data_sets.imported(ended)
+        self._teach_import(ended, imported, rows)
+        await self._note_messages(ended, imported)
         self._teach(Endpoint.LOOKUP, before)
 
     @property
@@ -56,17 +59,13 @@ class SisFile:
             since = book.change.file_sent_at - _SKEW
             if found := await self.imports.sent(call, self._name, since=since):
                 return found
-        names = await book.names(rows)
-        lines: list[Line] = []
-        places: dict[int, int] = {}
-        for row in rows:
-            places[row.place] = len(lines) + 2  # the header is row 1
-            lines += roster_orders.lines(row.step, names)
+        file = await self.data_sets.file(rows)
         began = book.clock()
-        await book.write(columns={"file_sent_at": began}, lines=places)
+        columns = {"file_sent_at": began, "sent_as": file.sent_as, "sent_because": file.because}
+        await book.write(columns=columns, lines=file.lines, also=self.data_sets.written_down(file))
         before = self._spent
         try:
-            sent = await self.imports.send(call, self._name, lines)
+            sent = await self.imports.send(call, self._name, file.content, file.data_set)
         except SourceError as error:
             refused = enrollment_writes.refusal(error)
             if refused is not None and refused.code not in PASSING:
@@ -80,7 +79,8 @@ class SisFile:
 
     async def _refuse(self, rows: Sequence[ChangeRow], message: str) -> None:
         failed = [Progress(place=row.place, status=Status.FAILED, message=message) for row in rows]
-        await self.book.write(failed, columns={"import_state": "refused"})
+        columns = {"import_state": "refused"}
+        await self.book.write(failed, columns=columns, also=self.data_sets.not_sent)
 
     async def _ended(self, sent: Import) -> Import:
         book, aborted = self.book, False
@@ -108,7 +108,14 @@ class SisFile:
             endpoint, quota=quota - before[1], seconds=known.seconds * calls, calls=calls
         )
 
-    def _teach_import(self, lines: int, seconds: float) -> None:
+    def _teach_import(self, ended: Import, imported: Imported, rows: Sequence[ChangeRow]) -> None:
+        """By Canvas's own clock: we look only now and then."""
+        if ended.ended_at is None or not ended.succeeded:
+            return
+        seconds = (ended.ended_at - ended.created_at).total_seconds()
+        lines = sum(len(roster_orders.parts(row.step)) for row in rows)
+        if imported.differing is not None:
+            lines = len(imported.differing)
         small = self.prices.expected(Endpoint.SIS_UPLOAD)
         if lines <= _AT_ONCE:
             self.prices.teach(Endpoint.SIS_UPLOAD, quota=small.quota, seconds=seconds)
@@ -116,7 +123,7 @@ class SisFile:
             longer = max(0.0, seconds - small.seconds)
             self.prices.teach(Endpoint.SIS_ROW, quota=0.0, seconds=longer, calls=lines)
 
-    async def _note_messages(self, ended: Import) -> None:
+    async def _note_messages(self, ended: Import, imported: Imported) -> None:
         """A row with a message may have been applied all the same, and one without may not: reading back tells."""
         book = self.book
         rows = [row for row in await book.rows((Status.WAITING, Status.SENDING)) if row.by_file]
@@ -128,21 +135,26 @@ class SisFile:
         }
         said: dict[int, str] = {}
         for message in await self.imports.messages(book.call, ended.id):
-            if message.row in row_of:
-                said.setdefault(row_of[message.row], message.text)
+            line = imported.line(message.row)
+            if line in row_of:
+                said.setdefault(row_of[line], message.text)
         whole = None
-        if ended.state not in ("imported", "imported_with_messages"):
+        if not ended.succeeded:
             why = "; ".join(ended.says) or "no reason given"
             whole = f"the SIS import ended as {ended.state}: {why}"
+        columns = {"import_state": ended.state}
+        if imported.because is not None:
+            columns["sent_because"] = imported.because
         await book.write(
             [
                 Progress(
                     place=row.place,
                     status=Status.SENT,
                     message=said.get(row.place, whole),
-                    advice=fix(said.get(row.place, "")),
+                    advice=fix(said.get(row.place, whole or "")),
                 )
                 for row in rows
             ],
-            columns={"import_state": ended.state},
+            columns=columns,
+            also=imported.note,
         )

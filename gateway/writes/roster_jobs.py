@@ -19,6 +19,7 @@ from gateway.writes.acting import Acting, Actors
 from gateway.writes.roster_book import Book
 from gateway.writes.roster_calls import Calls
 from gateway.writes.roster_carrying import Carrying, paused
+from gateway.writes.roster_data_sets import DataSets
 from gateway.writes.roster_file import SisFile
 from gateway.writes.roster_planning import Planning
 from models.roster import EnrollmentState
@@ -142,7 +143,12 @@ class RosterJobs:
         prices = office.planning.prices
         return Carrying(
             book=book,
-            file=SisFile(book=book, imports=office.imports, prices=prices),
+            file=SisFile(
+                book=book,
+                imports=office.imports,
+                data_sets=DataSets(book=book, imports=office.imports, drop=office.drop),
+                prices=prices,
+            ),
             calls=Calls(book=book, prices=prices),
         )
 

@@ -11,9 +11,9 @@ from gateway.canvas.enrollment_writes import (
     posting,
     reactivating,
 )
-from gateway.canvas.sis_imports import Line
-from gateway.change_paths import Named, Names
-from gateway.roster_change import Fields, Key, Present, Step
+from gateway.canvas.sis_files import Line
+from gateway.change_paths import Named, Names, not_by_sis
+from gateway.roster_change import Fields, Key, Outcome, Present, Step
 from gateway.writes.orders import same_time
 from models.roster import EnrollmentState
 
@@ -124,6 +124,23 @@ def lines(step: Step, names: Names) -> list[Line]:
             )
         )
     return found
+
+
+def standing_line(present: Present, names: Names) -> Line | None:
+    """How an enrollment stands, as a SIS file would say it; None where it cannot."""
+    stays = Step(
+        row=None,
+        outcome=Outcome.NOTHING,
+        course=present.course,
+        key=present.key,
+        state=present.state,
+        fields=present.fields,
+        before=present,
+    )
+    if present.state is State.REJECTED or not_by_sis(stays, names) is not None:
+        return None
+    [line] = lines(stays, names)
+    return line
 
 
 def _canvas_id(of: Mapping[int, Named], row_id: int) -> int:

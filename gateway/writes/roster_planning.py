@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from gateway import change_paths, roster_change
+from gateway import change_paths, data_sets, roster_change
 from gateway.canvas.client import Call
 from gateway.change_paths import Carried, Names, Path, Reads
+from gateway.data_sets import DataSet
 from gateway.errors import WriteRefused
 from gateway.merge import Guard
 from gateway.prices import PriceBook
@@ -50,13 +51,14 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Planning:
-    """Of one institution."""
+    """Of one institution. `diffs`: whether it asks that its SIS files be compared with one another."""
 
     database: Database
     connections: Connections
     prices: PriceBook
     guard: Guard
     reading: RosterReading
+    diffs: bool = False
 
     async def plan(
         self,
@@ -82,13 +84,17 @@ class Planning:
             wanted, misses = await asyncio.to_thread(_meant, said, replace(found, seen=seen))
             names = await self._named(reader.institution_id, ground, seen)
         exactly = _exactly(asked, wanted, sections)
+        rows = await asyncio.to_thread(_carried, wanted, seen, names, exactly)
+        data_set = None
+        if self.diffs and exactly is not None:
+            data_set = data_sets.data_set(rows, exactly, names)
         return await self._keep(
             reader.institution_id,
-            await asyncio.to_thread(_carried, wanted, seen, names, exactly),
+            rows,
             [*unread, *misses],
             {row.row: row.text for row in said},
             seen,
-            _Frame(asked.path, caller, person_id, now),
+            _Frame(asked.path, caller, person_id, now, data_set=data_set),
         )
 
     async def inverse(
@@ -168,8 +174,12 @@ class Planning:
         frame: "_Frame",
     ) -> int:
         of_courses = Counter(one.present.course for one in seen)
-        costs = tuple(change_paths.cost(path, rows, of_courses, self.prices) for path in Path)
+        staying = None if frame.data_set is None else frame.data_set.staying
+        costs = tuple(
+            change_paths.cost(path, rows, of_courses, self.prices, staying) for path in Path
+        )
         path = frame.path or change_paths.cheaper(costs).path
+        data_set = frame.data_set if path is Path.SIS_IMPORT else None
         removals, people, held = _removals(rows, seen, self.guard)
         touched = {one.step.course for one in rows}
         planned = Planned(
@@ -183,9 +193,10 @@ class Planning:
             as_of=min((one.as_of for one in seen if one.present.course in touched), default=None),
             planned_at=frame.now,
             undoes_id=frame.undoes,
+            data_set=None if data_set is None else data_set.scope,
         )
         kept = sorted(
-            [*_missed(misses), *_kept(rows, path, texts)],
+            [*_missed(misses), *_kept(rows, path, texts, data_set)],
             key=lambda one: (one.row is None, one.row or 0),
         )
         return await roster_changes.keep(self.database, institution_id, planned, kept)
@@ -216,6 +227,7 @@ class _Frame:
     person_id: int | None
     now: datetime
     undoes: int | None = None
+    data_set: DataSet | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,9 +292,12 @@ def _missed(misses: Iterable[Miss]) -> Iterable[PlannedRow]:
         yield PlannedRow(row=miss.row, said=miss.text, outcome=Outcome.REFUSED, reason=miss.reason)
 
 
-def _kept(rows: Sequence[Carried], path: Path, texts: Mapping[int, str]) -> Iterable[PlannedRow]:
+def _kept(
+    rows: Sequence[Carried], path: Path, texts: Mapping[int, str], data_set: DataSet | None
+) -> Iterable[PlannedRow]:
     division = change_paths.divided(path, rows)
-    by_file = {_identity(step) for step in division.imported}
+    staying = () if data_set is None else data_set.staying
+    by_file = {_identity(step) for step in (*division.imported, *staying)}
     left = {_identity(one.step) for one in division.left}
     for one in rows:
         step = one.step
@@ -296,7 +311,7 @@ def _kept(rows: Sequence[Carried], path: Path, texts: Mapping[int, str]) -> Iter
             outcome=one.step.outcome,
             reason=reason,
             carried=one,
-            by_file=step.is_change and _identity(step) in by_file,
+            by_file=_identity(step) in by_file,
         )
 
 

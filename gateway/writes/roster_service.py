@@ -6,7 +6,7 @@ from datetime import datetime
 
 from gateway.canvas.sis_imports import SisImports, Sleep
 from gateway.merge import Guard
-from gateway.prices import PriceBook
+from gateway.prices import PriceBooks
 from gateway.readpath.connections import Connections
 from gateway.settings import DropPolicy, Settings
 from gateway.store import institutions
@@ -33,7 +33,7 @@ class Making:
     database: Database
     connections: Connections
     upstreams: Mapping[int, Upstream]
-    books: Mapping[int, PriceBook]
+    books: PriceBooks
     clock: Callable[[], datetime]
     sleep: Sleep
 
@@ -44,13 +44,14 @@ class Making:
             upstream = institution and self.upstreams.get(institution.id)
             if institution is None or not upstream:
                 continue
-            prices = self.books.get(institution.id) or PriceBook()
+            prices = self.books.of(institution.id)
             found[institution.id] = Office(
                 planning=Planning(
                     database=self.database,
                     connections=self.connections,
                     prices=prices,
                     guard=Guard(share=one.shrink_guard, least=one.shrink_guard_min),
+                    diffs=one.sis_diffing,
                     reading=RosterReading(
                         database=self.database,
                         canvas=upstream.canvas,

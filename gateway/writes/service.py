@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from gateway.prices import PriceBooks
 from gateway.store import change_requests, institutions
 from gateway.store.intended import Problem
 from gateway.uow import Database
@@ -63,6 +64,7 @@ async def writes(
     database: Database,
     upstreams: Mapping[int, Upstream],
     clock: Callable[[], datetime],
+    books: PriceBooks,
     *,
     sleep: Sleep = asyncio.sleep,
     settled_after: timedelta = SETTLED_AFTER,
@@ -83,6 +85,7 @@ async def writes(
             shard=institution.shard,
             canvas=upstream.canvas,
             database=database,
+            prices=books.of(institution_id),
             clock=clock,
             sleep=sleep,
             settled_after=settled_after,

@@ -215,6 +215,34 @@ def test_what_a_path_costs_is_its_calls_and_the_reads_around_them() -> None:
     assert (file.called, file.imported, file.left) == (0, 80, 0)
 
 
+def test_ending_is_priced_by_what_ending_costs() -> None:
+    prices = PriceBook()
+    before = standing()
+    ends = [Carried(step=a_step(S.DELETED, before, REMOVE))]
+    moves = [Carried(step=replace(a_step(outcome=Outcome.MOVE), leaves=before))]
+    post = prices.expected(Endpoint.ENROLLMENT_WRITE).quota
+    task = prices.expected(Endpoint.ENROLLMENT_TASK).quota
+    look = 2 * prices.expected(Endpoint.ENROLLMENT_LOOKUP).quota
+    assert cost(Path.SINGLE_CALLS, ends, {5: 250}, prices).price.quota == pytest.approx(task + look)
+    moved = cost(Path.SINGLE_CALLS, moves, {5: 250}, prices)
+    assert moved.price.quota == pytest.approx(post + task + look)
+
+
+def test_a_file_that_says_a_whole_roster_costs_its_rows_and_another_read() -> None:
+    prices = PriceBook()
+    rows = adds(20)
+    staying = [
+        replace(one.step, outcome=Outcome.NOTHING, before=standing()) for one in adds(120)[20:]
+    ]
+    alone = cost(Path.SIS_IMPORT, rows, {5: 220}, prices).price
+    whole = cost(Path.SIS_IMPORT, rows, {5: 220}, prices, staying).price
+    longer = len(waits(6.2)) - len(waits(5.2))
+    assert whole.requests == alone.requests + longer + 3 + 1  # the course, and the list of imports
+    assert whole.latency > alone.latency
+    calls = [cost(Path.SINGLE_CALLS, rows, {5: 220}, prices, told) for told in (None, staying)]
+    assert calls[0] == calls[1]
+
+
 def test_more_units_than_the_bucket_holds_take_their_time() -> None:
     dear = PriceBook(
         {

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.canvas.client import Call, Meter
-from gateway.canvas.sis_imports import Line, SisImports, enrollments_csv, fix
+from gateway.canvas.sis_files import Line, enrollments_csv
+from gateway.canvas.sis_imports import SisImports, fix
 from gateway.errors import SourceDown
 from gateway.http.client import Client
 from models.roster import EnrollmentState, EnrollmentType
@@ -93,7 +94,7 @@ def test_a_file_names_section_and_course_and_says_every_field_again() -> None:
 async def test_rows_are_applied_and_others_are_told_of_with_their_number(office: Office) -> None:
     good = office.line()
     lines = [replace(good, user="nobody"), good, replace(good, section="nowhere")]
-    queued = await office.imports.send(office.call, "change-1.csv", lines)
+    queued = await office.imports.send(office.call, "change-1.csv", enrollments_csv(lines))
     assert not queued.ended
     done = await office.imports.ended(office.call, queued.id, within=30 * MINUTE)
     assert (done.state, done.counts["enrollments"]) == ("imported_with_messages", 1)
@@ -102,8 +103,10 @@ async def test_rows_are_applied_and_others_are_told_of_with_their_number(office:
     assert all(fix(one.text) for one in said)
 
 
-async def test_options_of_batch_mode_are_never_sent(office: Office) -> None:
-    await office.imports.send(office.call, "change-1.csv", [office.line()])
+async def test_options_of_batch_mode_are_never_sent_and_of_diffing_only_when_asked(
+    office: Office,
+) -> None:
+    await office.imports.send(office.call, "change-1.csv", enrollments_csv([office.line()]))
     [batch] = office.twin.app.state.sis_imports.batches.values()
     assert not batch.options.batch_mode
     assert batch.options.diffing_data_set_identifier is None
@@ -113,10 +116,10 @@ async def test_options_of_batch_mode_are_never_sent(office: Office) -> None:
 async def test_a_file_whose_answer_was_lost_is_found_by_its_name(office: Office) -> None:
     began = office.twin.clock.now()
     assert await office.imports.sent(office.call, "change-1.csv", since=began) is None
-    await office.imports.send(office.call, "other.csv", [office.line()])
+    await office.imports.send(office.call, "other.csv", enrollments_csv([office.line()]))
     office.twin.break_(Kind.CUT_BODY, "/sis_imports", method="POST", count=1)
     with pytest.raises(SourceDown):
-        await office.imports.send(office.call, "change-1.csv", [office.line()])
+        await office.imports.send(office.call, "change-1.csv", enrollments_csv([office.line()]))
     found = await office.imports.sent(office.call, "change-1.csv", since=began)
     assert found is not None
     assert len(office.twin.app.state.sis_imports.batches) == 2
@@ -124,8 +127,10 @@ async def test_a_file_whose_answer_was_lost_is_found_by_its_name(office: Office)
 
 
 async def test_an_import_that_does_not_end_is_given_up(office: Office) -> None:
-    await office.imports.send(office.call, "first.csv", [office.line()])
-    queued = await office.imports.send(office.call, "change-1.csv", [office.line()])
+    await office.imports.send(office.call, "first.csv", enrollments_csv([office.line()]))
+    queued = await office.imports.send(
+        office.call, "change-1.csv", enrollments_csv([office.line()])
+    )
     await office.imports.abort(office.call, queued.id)
     aborted = await office.imports.ended(office.call, queued.id, within=MINUTE)
     assert aborted.state == "aborted"

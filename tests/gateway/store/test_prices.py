@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gateway.prices import Endpoint, Expectation
-from gateway.store.prices import PricesInFile, kept_prices
+from gateway.store.prices import PricesInFile, kept_prices, price_books
 from gateway.uow import Database
 
 DEAR = Expectation(quota=4.0, seconds=2.0, calls=7)
@@ -20,6 +20,21 @@ async def test_prices_outlive_the_process(database: Database) -> None:
         1: {Endpoint.LOOKUP: CHEAP, Endpoint.REPORT: DEAR},
         2: {Endpoint.LOOKUP: DEAR},
     } == await kept_prices(database).learned()
+
+
+async def test_books_are_kept_when_they_are_closed_and_begin_there_again(
+    database: Database,
+) -> None:
+    async with price_books(database) as books:
+        assert books.of(1) is books.of(1)
+        books.of(1).teach(Endpoint.ENROLLMENT_WRITE, quota=4.0, seconds=2.0)
+        learned = books.of(1).expected(Endpoint.ENROLLMENT_WRITE)
+        assert learned != books.of(2).expected(Endpoint.ENROLLMENT_WRITE)
+
+    assert {1: {Endpoint.ENROLLMENT_WRITE: learned}} == await kept_prices(database).learned()
+    async with price_books(database) as anew:
+        assert learned == anew.of(1).expected(Endpoint.ENROLLMENT_WRITE)
+        assert {} == anew.news()
 
 
 async def test_a_file_that_cannot_be_read_is_begun_anew(tmp_path: Path) -> None:

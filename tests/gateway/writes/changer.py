@@ -12,6 +12,7 @@ import pytest
 from gateway.feed import Feed
 from gateway.http.client import Client
 from gateway.planner import Need
+from gateway.prices import PriceBooks
 from gateway.readpath import node_ids
 from gateway.readpath.connections import Connections
 from gateway.uow import Database
@@ -166,10 +167,20 @@ class Changer:
         ]
 
 
-async def made_writes(twin: Upstream, readers: Readers, *, sleep: Sleep | None = None) -> Writes:
+async def made_writes(
+    twin: Upstream,
+    readers: Readers,
+    *,
+    books: PriceBooks | None = None,
+    sleep: Sleep | None = None,
+) -> Writes:
     connected = Connected(canvas=twin.canvas(readers.http), credentials=readers.tokens)
     return await writes(
-        readers.database, {readers.school.id: connected}, twin.clock.now, sleep=sleep or twin.wait
+        readers.database,
+        {readers.school.id: connected},
+        twin.clock.now,
+        books or PriceBooks(),
+        sleep=sleep or twin.wait,
     )
 
 

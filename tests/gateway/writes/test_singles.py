@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from gateway.canvas.client import Fixed, Meter
+from gateway.prices import PRIORS, Endpoint, PriceBooks
 from gateway.store import taking
 from gateway.viewer import Scope
-from tests.gateway.writes.changer import ON_ONE_DATABASE, WRITER, Changer, codes
+from tests.gateway.writes.changer import ON_ONE_DATABASE, WRITER, Changer, codes, made_writes
 from twin.records import Course, Enrollment, User
 
 START, END = datetime(2026, 2, 1, 8, tzinfo=UTC), datetime(2026, 6, 1, 8, tzinfo=UTC)
@@ -510,3 +511,25 @@ async def test_a_teacher_makes_nobody(changer: Changer, course: Course) -> None:
     )
 
     assert ["NOT_PERMITTED"] == codes(payload)
+
+
+@ON_ONE_DATABASE
+async def test_what_changes_cost_is_learned_from_them(changer: Changer, course: Course) -> None:
+    row = changer.enroll(course)
+    await changer.read(course)
+    books = PriceBooks()
+    changer.writes = await made_writes(changer.twin, changer.readers, books=books)
+    book, by = books.of(changer.readers.school.id), changer.by(row)
+
+    await changer.do("endEnrollment", {"enrollment": by, "task": "DEACTIVATE"})
+    assert [Endpoint.ENROLLMENT_TASK] == list(book.news())
+    await changer.do("updateEnrollment", {"enrollment": by, "limitPrivilegesToCourseSection": True})
+    [(endpoint, learned)] = book.news().items()
+
+    bill = changer.twin.app.state.bill.json()["by_endpoint"]
+    [units] = [item["units"] for name, item in bill.items() if name.startswith("POST ")]
+    expected = PRIORS[Endpoint.ENROLLMENT_WRITE].taught(quota=units, seconds=learned.seconds)
+    assert Endpoint.ENROLLMENT_WRITE == endpoint
+    assert expected.quota == pytest.approx(learned.quota)
+    await changer.do("endEnrollment", {"enrollment": by, "task": "DEACTIVATE"})  # it is so already
+    assert {} == book.news()

@@ -244,6 +244,59 @@ async def test_a_throttled_change_waits_its_turn(changer: Changer, course: Cours
     assert ([], "deleted") == (payload["errors"], row.workflow_state)
 
 
+@pytest.mark.parametrize("mutation", CHANGES)
+async def test_what_the_throttle_alone_refused_is_throttled_and_goes_through_later(
+    changer: Changer, course: Course, mutation: str
+) -> None:
+    """Nothing was done, and that is certain: nobody has to look, and nobody waits for it."""
+    before, _, after = CHANGES[mutation]
+    row = changer.enroll(course, state=before)
+    await changer.read(course)
+    asked = asked_of(changer, mutation, row, idempotencyKey="once")
+    told = "enrollment { state } errors { code message retryAfter }"
+
+    with broken(changer.twin, Kind.THROTTLE, ROWS, method=METHODS[mutation]) as fault:
+        refused = await changer.do(mutation, asked, row=told)
+        hits = fault.hits
+        again = await changer.do(mutation, asked, row=told)
+
+    assert ["THROTTLED"] == codes(refused) == codes(again)
+    assert fault.hits > hits > 1  # it was patient, and asked anew
+    # 13.7 units are left, and Canvas takes nobody in at 50
+    assert "PT4S" == refused["errors"][0]["retryAfter"]
+    assert before == row.workflow_state
+    assert ["REFUSED"] == [one["state"] for one in await changer.intents()]
+    other = await changer.do(mutation, asked_of(changer, mutation, row))
+    assert ([], after) == (codes(other), row.workflow_state)  # its place is free
+
+
+async def test_a_throttled_change_is_done_with_its_key_once_there_is_room(
+    changer: Changer, course: Course
+) -> None:
+    row = changer.enroll(course)
+    await changer.read(course)
+    asked = asked_of(changer, "endEnrollment", row, idempotencyKey="once")
+    with broken(changer.twin, Kind.THROTTLE, ROWS, method="DELETE"):
+        assert ["THROTTLED"] == codes(await changer.do("endEnrollment", asked))
+
+    done = await changer.do("endEnrollment", asked)
+    same = await changer.do("endEnrollment", asked)
+
+    assert ([], "DELETED") == (done["errors"], done["enrollment"]["state"])
+    assert done == same
+    assert ["DONE"] == [one["state"] for one in await changer.intents()]
+
+
+async def test_a_throttled_look_is_throttled_too(changer: Changer, course: Course) -> None:
+    row = changer.enroll(course)
+    await changer.read(course)
+
+    with broken(changer.twin, Kind.THROTTLE, ROWS, method="GET"):
+        payload = await changer.do("endEnrollment", asked_of(changer, "endEnrollment", row))
+
+    assert (["THROTTLED"], "active") == (codes(payload), row.workflow_state)
+
+
 @pytest.mark.parametrize("state", ["ASKED", "TOLD"])
 async def test_what_a_killed_process_left_is_gone_on_with(
     changer: Changer, course: Course, state: str
