@@ -5,10 +5,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import httpx
+
 from gateway.canvas.client import Canvas
 from gateway.canvas.sis_imports import Sleep
 from gateway.change_paths import Path
-from gateway.http.client import Client
+from gateway.http.client import TIMEOUTS, Client
 from gateway.merge import Guard
 from gateway.readpath.connections import open_connections
 from gateway.readpath.lookups import By
@@ -173,10 +175,12 @@ class Bulk:
 
 
 @asynccontextmanager
-async def bulk(twin: Upstream, database: Database, *, guard: Guard) -> AsyncIterator[Bulk]:
+async def bulk(
+    twin: Upstream, database: Database, *, guard: Guard, timeouts: httpx.Timeout = TIMEOUTS
+) -> AsyncIterator[Bulk]:
     """The store has read the whole school."""
     async with (
-        Client(allows_private_networks=True) as http,
+        Client(allows_private_networks=True, timeouts=timeouts) as http,
         open_connections(database.url) as connections,
     ):
         readers = await Readers.open(twin, database, http)

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -324,58 +323,6 @@ async def test_who_is_pinned_is_not_touched(many: Bulk) -> None:
     kept, gone = await many.rows(await many.plan(rows))
     assert (kept.outcome, gone.outcome) == (Outcome.REFUSED, Outcome.REMOVE)
     assert kept.reason == "the enrollment is protected from changes of many"
-
-
-# What is broken of which calls, and how often; the path; what the change then is
-FAULTS = {
-    "answers lost after the write": (
-        Path.SINGLE_CALLS,
-        {"kind": Kind.CUT_BODY, "method": "POST", "count": 2},
-        State.SUCCEEDED,
-    ),
-    "a storm of the throttle": (
-        Path.SINGLE_CALLS,
-        {"kind": Kind.THROTTLE, "count": 6},
-        State.SUCCEEDED,
-    ),
-    "errors before the write": (
-        Path.SINGLE_CALLS,
-        {"kind": Kind.STATUS, "status": 503, "method": "POST", "count": 2},
-        State.SUCCEEDED,
-    ),
-    "a row that never goes": (
-        Path.SINGLE_CALLS,
-        {"kind": Kind.STATUS, "status": 500, "method": "POST", "count": 3},
-        State.PARTLY,
-    ),
-    "the file's answer lost": (
-        Path.SIS_IMPORT,
-        {"kind": Kind.CUT_BODY, "path": "/sis_imports", "method": "POST", "count": 1},
-        State.SUCCEEDED,
-    ),
-    "polls that fail": (
-        Path.SIS_IMPORT,
-        {"kind": Kind.STATUS, "status": 502, "path": r"/sis_imports/\d+\?", "count": 1},
-        State.SUCCEEDED,
-    ),
-}
-
-
-@ON_SQLITE
-@pytest.mark.parametrize(("path", "fault", "state"), FAULTS.values(), ids=FAULTS)
-async def test_faults_leave_nothing_told_that_is_not_so(
-    many: Bulk, path: Path, fault: dict[str, Any], state: State
-) -> None:
-    users = many.strangers(4)
-    change = await many.plan([many.said(one) for one in users], path)
-    await many.changes.apply(many.viewer, change, confirmed=None, key=None)
-    many.twin.break_(**fault)
-    for _ in range(4):
-        if await many.work(change, last=False) is None:
-            break
-    many.twin.mend()
-    assert (await many.change(change)).state is state
-    await many.told_is_true(change, users)
 
 
 @ON_SQLITE

@@ -1,4 +1,4 @@
-"""Every task on every type of enrollment in every state: what the twin has afterwards is what the sheet says."""
+"""Every task on every kind of enrollment in every state: what the twin has afterwards is what the sheet says."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -6,15 +6,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.gateway.writes.changer import ON_ONE_DATABASE, Changer, codes
+from tests.gateway.writes.kinds import TEST_STUDENT, Kind, kinds, student_view
+from twin import making
+from twin.records import Course, Enrollment
 
-TYPES = (
-    "StudentEnrollment",
-    "TeacherEnrollment",
-    "TaEnrollment",
-    "DesignerEnrollment",
-    "ObserverEnrollment",
-    "StudentViewEnrollment",
-)
 STATES = ("active", "invited", "creation_pending", "inactive", "completed", "rejected", "deleted")
 
 
@@ -85,34 +80,82 @@ TASKS: Mapping[str, tuple[str, dict[str, Any], dict[str, Becomes]]] = {
 }
 
 
-def of_test_student(task: str, state: str) -> Becomes:
-    """Canvas posts none: only what goes by DELETE or PUT works."""
+def expected_of(task: str, kind: Kind, state: str) -> Becomes:
+    """Canvas posts no test student: only what goes by DELETE or PUT works."""
     expected = TASKS[task][2][state]
     by_delete = task in ("conclude", "deactivate", "delete")
     by_put = task == "reactivate" and (state == "inactive" or expected.code)
-    return expected if by_delete or by_put else Becomes(state, "NOT_SUPPORTED")
+    posted = not (by_delete or by_put)
+    return Becomes(state, "NOT_SUPPORTED") if kind.type == TEST_STUDENT and posted else expected
+
+
+def enrolled(changer: Changer, course: Course, kind: Kind, state: str) -> Enrollment:
+    return making.make_enrollment(
+        changer.twin.school,
+        changer.person(),
+        changer.section(course),
+        kind.type,
+        kind.role_id,
+        state,
+    )
+
+
+def in_canvas(changer: Changer, user_id: int) -> list[tuple[str, int, str]]:
+    """All that the person is."""
+    rows = changer.twin.school.enrollments_of_user.of(user_id)
+    return [(row.type, row.role_id, row.workflow_state) for row in rows]
 
 
 @ON_ONE_DATABASE
 @pytest.mark.parametrize("task", TASKS)
 async def test_what_becomes_of_it(changer: Changer, task: str) -> None:
-    course = changer.twin.cast.courses["demo"]
-    mutation, asked, outcomes = TASKS[task]
+    course, school = changer.twin.cast.courses["demo"], changer.twin.school
+    mutation, asked, _ = TASKS[task]
     rows = {
-        (type_name, state): changer.enroll(course, type_name=type_name, state=state)
-        for type_name in TYPES
+        (kind, state): enrolled(changer, course, kind, state)
+        for kind in (*kinds(school), student_view(school))
         for state in STATES
     }
     await changer.read(course)
-    found, expected, stored = {}, {}, {}
-    for (type_name, state), row in rows.items():
+    found, expected = {}, {}
+    for (kind, state), row in rows.items():
         payload = await changer.do(mutation, {"enrollment": changer.by(row), **asked})
-        one = of_test_student(task, state) if type_name == TYPES[-1] else outcomes[state]
-        expected[type_name, state] = (one, one.state.upper())
-        code = next(iter(codes(payload)), None)
+        becomes = expected_of(task, kind, state)
+        of = str(kind), state
+        expected[of] = (
+            becomes.code,
+            [(kind.type, kind.role_id, becomes.state)],
+            becomes.state.upper(),
+            becomes.state == "deleted",
+        )
         kept = await changer.stored(row)
-        found[type_name, state] = (Becomes(row.workflow_state, code), kept["state"])
-        stored[type_name, state] = kept["removed_at"] is not None
+        found[of] = (
+            next(iter(codes(payload)), None),
+            in_canvas(changer, row.user_id),
+            kept["state"],
+            kept["removed_at"] is not None,
+        )
 
     assert expected == found
-    assert {key: one[0].state == "deleted" for key, one in expected.items()} == stored
+
+
+@ON_ONE_DATABASE
+async def test_what_becomes_of_it_when_it_is_created(changer: Changer) -> None:
+    """enrollments-api.md §5 and §6: a POST would reset what is there; what is deleted comes back."""
+    course = changer.twin.cast.courses["demo"]
+    rows = {
+        (kind, state): enrolled(changer, course, kind, state)
+        for kind in kinds(changer.twin.school)
+        for state in STATES
+    }
+    await changer.read(course)
+    found, expected = {}, {}
+    for (kind, state), row in rows.items():
+        asked = {"user": {"canvasId": str(row.user_id)}, "course": changer.by(course)}
+        payload = await changer.do("createEnrollment", {**asked, **kind.asked, "state": "ACTIVE"})
+        becomes = Becomes("active") if state == "deleted" else Becomes(state, "ALREADY_EXISTS")
+        of = str(kind), state
+        expected[of] = (becomes.code, [(kind.type, kind.role_id, becomes.state)])
+        found[of] = (next(iter(codes(payload)), None), in_canvas(changer, row.user_id))
+
+    assert expected == found
