@@ -120,15 +120,15 @@ class TwinClock:
     """The twin's time: it stands still but for our waits, and for what passes here."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        self._base = datetime.fromisoformat(httpx.get(f"{url}/control/clock").json()["now"])
+        self._twin = httpx.Client(base_url=url, timeout=60)
+        self._base = datetime.fromisoformat(self._twin.get("/control/clock").json()["now"])
         self._began = time.monotonic()
 
     def now(self) -> datetime:
         return self._base + timedelta(seconds=time.monotonic() - self._began)
 
     async def wait(self, seconds: float) -> None:
-        httpx.post(f"{self._url}/control/clock", json={"seconds": seconds})  # noqa: ASYNC210  a moment
+        self._twin.post("/control/clock", json={"seconds": seconds})  # it takes a moment
         self._base += timedelta(seconds=seconds)
 
 
