@@ -16,6 +16,7 @@ class SubjectType(StrEnum):
     SECTION = "Section"
     USER = "User"
     ENROLLMENT = "Enrollment"
+    MEMBERSHIP = "Membership"  # no node of the graph: `Course.members` shows it
 
 
 # Column of the store -> field of the graph. A column that is not here changes silently.
@@ -68,7 +69,18 @@ FIELDS: Mapping[SubjectType, Mapping[str, str]] = {
         "limit_to_section": "limitPrivilegesToCourseSection",
         "associated_person_id": "associatedUser",
     },
+    SubjectType.MEMBERSHIP: {
+        "course_id": "course",
+        "person_id": "user",
+        "types": "types",
+        "roles": "roles",
+        "state": "state",
+        "ended_at": "endedAt",
+    },
 }
+
+# Beside people themselves: each is about one.
+ABOUT_PEOPLE = frozenset({SubjectType.ENROLLMENT, SubjectType.MEMBERSHIP})
 
 REFERENCES: Mapping[str, SubjectType] = {
     "parent": SubjectType.ACCOUNT,

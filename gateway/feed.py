@@ -12,13 +12,14 @@ from gateway.errors import BadRequest, CursorExpired, FollowerBehind
 from gateway.readpath import visible
 from gateway.readpath.connections import Connections
 from gateway.readpath.filters import one_word_of
-from gateway.readpath.registry import TABLES, Reader
+from gateway.readpath.registry import MEMBERSHIP, TABLES, Reader
 from gateway.readpath.sql import Statement
 from models.roster import ChangeKind, Source
 
 _PREFIX = "change:"
 _BATCH = 500
 _MOST_BEHIND = 1_000
+_ROWS = {**TABLES, MEMBERSHIP.type_name: MEMBERSHIP}
 
 
 class Entry(NamedTuple):
@@ -104,7 +105,7 @@ def _seen(statement: Statement) -> list[str]:
         ways = [f"c.subject_type = '{SubjectType.INSTITUTION}'"]
         for type_name in FIELDS:
             row = f"v.institution_id = $1 and v.id = c.subject_id and {statement.seen(type_name, 'v')}"
-            seen = visible.probe(statement, f"select 1 from {TABLES[type_name].name} v where {row}")
+            seen = visible.probe(statement, f"select 1 from {_ROWS[type_name].name} v where {row}")
             ways.append(f"c.subject_type = '{type_name}' and {seen}")
         found.append(f"({' or '.join(f'({way})' for way in ways)})")
     return found

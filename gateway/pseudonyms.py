@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 
 KEY_BYTES = 32
-TYPES: Mapping[str, int] = {"User": 1, "Enrollment": 2}
+TYPES: Mapping[str, int] = {"User": 1, "Enrollment": 2, "Membership": 4}
 _PLACE = 3  # of a cursor
 
 

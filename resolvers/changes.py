@@ -8,7 +8,7 @@ import strawberry
 from strawberry import ID
 
 from gateway import feed
-from gateway.changes import FIELDS, SubjectType
+from gateway.changes import ABOUT_PEOPLE, FIELDS, SubjectType
 from gateway.feed import Entry
 from gateway.feed_rows import row_of
 from gateway.readpath.paging import page_size
@@ -67,7 +67,9 @@ class Change:
     after: list[FieldValue] | None = described("The changed fields as they are; null: it is gone.")
 
     subject: Node | None = resolved(
-        _subject, "What changed, as it is now; null where it was erased or may not be seen."
+        _subject,
+        "What changed, as it is now; null where it was erased or may not be seen, and of a `Membership`, which is no node:"
+        " `Course.members` shows it.",
     )
 
 
@@ -133,5 +135,5 @@ async def changes(
 def note(context: Context, entries: Sequence[Entry]) -> None:
     """That the feed told of people, for the access log."""
     people = {one.subject_id for one in entries if one.subject_type == SubjectType.USER}
-    others = sum(one.subject_type == SubjectType.ENROLLMENT for one in entries)
+    others = sum(one.subject_type in ABOUT_PEOPLE for one in entries)
     context.shows(("Feed", 0), len(people) + others, FIELDS[SubjectType.USER].values())

@@ -171,7 +171,8 @@ class _Run:
         )
         if resolved.lookup is not None:
             ((form, value),) = arguments["by"].items()
-            found = [await nodes.find(info, By(resolved.lookup, form, str(value)))]
+            by = By(resolved.lookup, form, str(value))
+            found = [await nodes.find(info, by, arguments.get("asOf"))]
         else:
             resolve: Any = resolved.field.resolve
             found = await _values([resolve(row, info, **arguments) for row, _ in rows])

@@ -15,6 +15,7 @@ from gateway.errors import ConnectionNeeded, Forbidden, PublicError
 from gateway.feed import Feed
 from gateway.outcomes import Asking, Outcome, Spending
 from gateway.planner import Need, ScopeKind
+from gateway.readpath import past
 from gateway.readpath.connections import Connections
 from gateway.readpath.provenance import Wanted
 from gateway.readpath.registry import Reader
@@ -124,6 +125,12 @@ class Context:
         """The reader, for credentials that may read the roster; Forbidden for others."""
         self.viewer.require(Scope.ROSTER_READ)
         return self.reader
+
+    async def reader_at(self, moment: datetime) -> Reader:
+        """The reader of what was known at a moment, with the rights of now. BadRequest for the future, and beyond what is kept."""
+        reader = self.reader
+        then = await past.at(self.connections, reader.institution_id, moment, reader.now)
+        return replace(reader, past=then, now=moment)
 
     async def load(self, name: Hashable, key: K, batch: Batch[K, V]) -> V:
         """`key` by the batch of that name: equal names wait for one another, and their keys are read at once."""

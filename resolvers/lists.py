@@ -110,7 +110,7 @@ async def listed(
     context.reads_roster()
     question = await _question(context, type_name, column, asked, selected)
     if asked.as_of is not None:
-        return await _as_of(context, question, parents, asked.as_of)
+        return await as_known(context, question, parents, asked.as_of)
     by_name = question.level.listing.order.name == "USER_NAME"
     groups = needs.groups_of(context, type_name, selected.shape, by_name=by_name)
     return await answered(context, question, parents, groups)
@@ -131,18 +131,16 @@ async def answered(
     return needs.told(context, rows, outcomes, question.parts)
 
 
-async def _as_of(
+async def as_known(
     context: Context, question: Question, parents: Sequence[Parent], moment: datetime
 ) -> Sequence[Row]:
     """The connection of each parent as it was known at a moment, by the feed alone."""
-    reader = context.reader
-    then = await past.at(context.connections, reader.institution_id, moment, reader.now)
-    rows = await answers.connections_of(
-        context.connections, replace(reader, past=then, now=moment), question, parents
-    )
+    reader = await context.reader_at(moment)
+    rows = await answers.connections_of(context.connections, reader, question, parents)
     _note(context, question, parents, rows)
     if "gaps" in question.parts.provenance:
-        names = past.unkept(question.level.listing.shape)
+        path = ("user",) if question.subject == "Member" else ()
+        names = past.unkept(question.level.listing.shape, path)
         for row in rows:
             others = [gap for gap in row["provenance"]["gaps"] if gap["field"] not in names]
             row["provenance"]["gaps"] = others + [_unkept(name) for name in names]

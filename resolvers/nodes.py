@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import strawberry
 
 from gateway.errors import BadRequest, SourceUnavailable
-from gateway.readpath import ledger, levels, lookups
+from gateway.readpath import ledger, levels, lookups, past
 from gateway.readpath.lookups import By
 from gateway.readpath.paging import MAX_SIZE
 from gateway.readpath.registry import ACCOUNT, TABLES, USER, Row
@@ -20,14 +21,19 @@ from resolvers.context import Context, Info
 from resolvers.selection import Selection
 
 
-async def find(info: Info, by: By) -> Row | None:
-    """The row that `by` names. What the store does not know is asked of Canvas, where it can be.
+async def find(info: Info, by: By, as_of: datetime | None = None) -> Row | None:
+    """The row that `by` names, or named. What the store does not know is asked of Canvas, where it can be.
 
     null: Canvas says that there is none, or a whole read proves it; where neither can be told, an error.
     """
     context = info.context
     context.reads_roster()
     shape = _selection(info, by.type_name).shape(TABLES[by.type_name])
+    if as_of is not None:
+        _require_kept(by.type_name, shape)
+        row = await lookups.one(context.connections, await context.reader_at(as_of), by, shape)
+        _note(context, shape, row)
+        return row
     row = await lookups.one(context.connections, context.reader, by, shape)
     if row is None and by.form != "id" and not await _proved_absent(context, by):
         if not await _looked_up(context, by):
@@ -100,14 +106,29 @@ async def _looked_up(context: Context, by: By) -> bool:
     return await context.reads.look_up(by, context.asking())
 
 
-async def node(info: Info, type_name: str, row_id: int) -> Row | None:
+def _require_kept(type_name: str, shape: Shape) -> None:
+    """A row that stands alone has no gaps to say so: null would mean that it was known to be empty."""
+    if type_name not in past.KINDS:
+        raise BadRequest(f"There is no history of {type_name}: ask for it without asOf.")
+    if lost := past.unkept(shape):
+        raise BadRequest(
+            f"The feed does not tell of {', '.join(lost)}, so nobody knows any more what it was: leave it out with asOf."
+        )
+
+
+async def node(
+    info: Info, type_name: str, row_id: int, as_of: datetime | None = None
+) -> Row | None:
     """A row by type and our id; every node asked for by equal fields is read in one statement a type."""
     context = info.context
     raw = info._raw_info  # noqa: SLF001  the AST as it is; Strawberry's copy is made anew for each call
 
     async def batch(ids: Sequence[int]) -> Sequence[Row | None]:
-        shape = _selection(info, type_name).shape(TABLES[type_name])
-        rows = await levels.by_id(context.connections, context.reader, shape, ids)
+        shape, reader = _selection(info, type_name).shape(TABLES[type_name]), context.reader
+        if as_of is not None:
+            _require_kept(type_name, shape)
+            reader = await context.reader_at(as_of)
+        rows = await levels.by_id(context.connections, reader, shape, ids)
         for found in rows.values():
             _note(context, shape, found)
         return [
@@ -119,7 +140,7 @@ async def node(info: Info, type_name: str, row_id: int) -> Row | None:
         return None
     if type_name == "IdentityConflict":
         context.viewer.require(Scope.ADMIN)
-    name = ("node", type_name, *(id(one) for one in raw.field_nodes))
+    name = ("node", type_name, as_of, *(id(one) for one in raw.field_nodes))
     return await context.load(name, row_id, batch)
 
 
@@ -133,8 +154,8 @@ def _note(context: Context, shape: Shape, row: Row | None) -> None:
         _note(context, linked, row[name])
 
 
-async def node_by_id(info: Info, node_id: str) -> Row | None:
-    return await node(info, *info.context.reader.decode(node_id))
+async def node_by_id(info: Info, node_id: str, as_of: datetime | None = None) -> Row | None:
+    return await node(info, *info.context.reader.decode(node_id), as_of)
 
 
 def link(type_name: str, key: str) -> Any:
@@ -151,19 +172,23 @@ def _selection(info: Info, type_name: str) -> Selection:
     return Selection(raw, raw.field_nodes, type_name)
 
 
-async def nodes_by_id(info: Info, wanted: Sequence[str]) -> list[Row | None]:
+async def nodes_by_id(
+    info: Info, wanted: Sequence[str], as_of: datetime | None = None
+) -> list[Row | None]:
     """The nodes in the order of their ids; those of one type in one statement."""
     if len(wanted) > MAX_SIZE:
         raise BadRequest(f"{len(wanted)} ids are too many at once; ask for {MAX_SIZE} at most.")
     decoded = [info.context.reader.decode(node_id) for node_id in wanted]
-    return list(await asyncio.gather(*(node(info, *one) for one in decoded)))
+    return list(await asyncio.gather(*(node(info, *one, as_of) for one in decoded)))
 
 
-async def root_account(info: Info) -> Row | None:
+async def root_account(info: Info, as_of: datetime | None = None) -> Row | None:
     context = info.context
     reader = context.reads_roster()
     row_id = await lookups.root_account(context.connections, reader)
     if row_id is None:
         raise SourceUnavailable("Nothing was read yet that tells of the root account.")
     shape = _selection(info, "Account").shape(ACCOUNT)
+    if as_of is not None:
+        reader = await context.reader_at(as_of)
     return (await levels.by_id(context.connections, reader, shape, [row_id])).get(row_id)

@@ -91,7 +91,7 @@ class Course(Node):
     members: Connection["Member"] = resolved(
         membership.members,
         "One edge per person, by name: what a class list shows, and the cheapest thing to ask for."
-        " States omitted: ACTIVE.",
+        " States omitted: ACTIVE. Of the past: whoever enrollments or lists of members had there.",
     )
     enrollments: Connection["Enrollment"] = resolved(
         lists.enrollments_of_course,

@@ -95,9 +95,7 @@ class _Arrival:
     async def _recognise(self, tx: Transaction, word: Word) -> Outcome:
         launch, seen_in = self.launch, None
         if launch.place is Place.COURSE and launch.context_id:
-            seen_in = await places.find_course(
-                tx, word.institution_id, launch.context_id, launch.course
-            )
+            seen_in = await places.find_course(tx, launch.context_id, launch.course, word)
         evidence = Evidence(
             aliases=launch.aliases,
             course=seen_in,

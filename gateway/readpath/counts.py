@@ -18,6 +18,7 @@ async def counts(
     rows = From(statement, listing.shape.table)
     where = " and ".join(conditions(rows, reader, listing, None))
     parent = f"{rows.alias}.{listing.parent}"
+    rows.near_any(listing.parent or "id", parents)
     keys = ", ".join(_visible(reader, rows, key) for key in _KEYS)
     sql = (
         f"select {parent}, {keys}, count(*) from {rows} where {where}"

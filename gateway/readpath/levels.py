@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from gateway.readpath import past
 from gateway.readpath.connections import Connections, Record
 from gateway.readpath.filters import Filter
 from gateway.readpath.paging import Cursor, Order, Window, order_value
@@ -131,21 +132,30 @@ async def by_id(
 ) -> dict[int, Row]:
     """The rows with these ids, as far as they are this institution's: tombstones too.
 
-    The id of a person who was merged leads to the one they were merged into.
+    The id of a person who was merged leads to the one they were merged into; of the past, once they had been.
     """
     statement = Statement(connections.dialect, reader)
     source, columns = From(statement, shape.table), Columns()
     decode = select(shape, source, columns, reader)
     own_id = columns.place("asked.id")
-    target = "coalesce(asked.merged_into_id, asked.id)" if shape.table is USER else "asked.id"
+    asked = past.table(statement, shape.table.type_name, shape.table.name, None)
+    target = merged("asked", reader) if shape.table is USER else "asked.id"
     sql = (
-        f"select {columns} from {shape.table.name} asked join {source.table.name} {source.alias}"
+        f"select {columns} from {asked} asked join {source.source} {source.alias}"
         f" on {source.alias}.id = {target} and {source.alias}.institution_id = $1{source.joins}"
         f" where {' and '.join(['asked.institution_id = $1', *source.seen()])}"
         f" and {statement.any_of('asked.id', ids, 'bigint')}"
     )
     records = await connections.fetch(sql, statement.values)
     return dict(zip((record[own_id] for record in records), decode(records), strict=True))
+
+
+def merged(person: str, reader: Reader) -> str:
+    """The id of whoever a row of people stands for."""
+    survivor = f"coalesce({person}.merged_into_id, {person}.id)"
+    if reader.past is None:
+        return survivor
+    return f"case when {person}.removed_at is null then {person}.id else {survivor} end"
 
 
 async def pages(
@@ -267,6 +277,7 @@ async def tallies(
     where = " and ".join(conditions(rows, reader, listing, None))
     parent = "0"
     if listing.parent is not None:
+        rows.near_any(listing.parent, parents)
         parent = f"{rows.alias}.{listing.parent}"
         where += f" and {statement.any_of(parent, parents, 'bigint')}"
     words = _WORDS[rows.table.type_name]

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.errors import Ambiguous, BadRequest
+from gateway.readpath import past
 from gateway.readpath.connections import Connections
 from gateway.readpath.ledger import Cover
+from gateway.readpath.levels import merged
 from gateway.readpath.registry import TABLES, Reader, Row
 from gateway.readpath.shapes import Columns, Shape, select
 from gateway.readpath.sql import From, Statement
@@ -171,7 +173,8 @@ async def _ids_of(
     connections: Connections, reader: Reader, form: tuple[str, str], values: Sequence[str]
 ) -> set[int]:
     type_name, name = form
-    if name == "id" and type_name != "User" and reader.rights.sight is None:  # people may be merged
+    plain = type_name != "User" and reader.rights.sight is None and reader.past is None
+    if name == "id" and plain:  # people may be merged
         reader.rights.require(type_name, name, purpose="find it")
         return {reader.decode_as(type_name, value) for value in values}
     statement = Statement(connections.dialect, reader)
@@ -197,21 +200,33 @@ def _matching(
     """
     reader.rights.require(type_name, name, purpose="find it")
     form, table = FORMS[type_name][name], TABLES[type_name].name
-    target = "coalesce(r.merged_into_id, r.id)" if type_name == "User" else "r.id"
+    target = merged("r", reader) if type_name == "User" else "r.id"
     seen = _seen(statement, type_name, name, target)
     if form.identity is not None:
         comparable = [form.identity.comparable(value) for value in values]
         return (
-            f"select i.value as found_key, {target} as found_id from identity i join person r on r.id = i.person_id"
+            f"select i.value as found_key, {target} as found_id from identity i"
+            f" join {past.table(statement, type_name, table, None)} r on r.id = i.person_id"
             f" and r.institution_id = $1 where i.institution_id = $1 and i.kind = '{form.identity}'"
-            f" and {statement.any_of('i.value', comparable, 'text')} and i.ended_at is null{seen}"
+            f" and {statement.any_of('i.value', comparable, 'text')} and {_live(statement)}{seen}"
         )
     keys, sql_type = _keys(reader, type_name, name, values)
     living = "" if form.tombstones or type_name == "SyncRun" else " and r.removed_at is null"
+    if reader.past is not None:
+        near = statement.any_of(str(form.column), keys, sql_type)
+        table = past.table(statement, type_name, table, near)
     return (
         f"select r.{form.column} as found_key, {target} as found_id from {table} r where r.institution_id = $1"
         f" and {statement.any_of(f'r.{form.column}', keys, sql_type)}{living}{seen}"
     )
+
+
+def _live(statement: Statement) -> str:
+    """Whether the alias `i` is somebody's, or was."""
+    if statement.reader.past is None:
+        return "i.ended_at is null"
+    moment = statement.bind(statement.reader.past.moment, "timestamptz")
+    return f"i.first_seen_at <= {moment} and (i.ended_at is null or i.ended_at > {moment})"
 
 
 def _seen(statement: Statement, type_name: str, field: str, target: str) -> str:

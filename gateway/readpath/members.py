@@ -2,7 +2,8 @@
 
 Enrollments know sections and states; memberships (NRPS, launches) know that somebody is active now, and when that
 ended. An ended membership that is newer than an active enrollment silences it; a live one speaks only where no
-enrollment is as new. Neither removes anything: that is the merge's work.
+enrollment is as new. Neither removes anything: that is the merge's work. The feed does not keep when each was last confirmed, so
+of the past both words count: nobody is left out whom either of them had there.
 """
 
 import json
@@ -59,14 +60,19 @@ class Roster:
         rows = From(statement, USER)
         groups = self.listing.shape.groups(reader.rights) if unfilled else {}
         blanks = "".join(f", count(*) - count({rows.sql(sql)})" for sql in groups.values())
+        missing, held = "sum(w.missing)", ""
+        if reader.past is None:
+            missing = "sum(case when h.id is null then w.missing else 1 end)"
+            held = (
+                " left join held_removal h on h.institution_id = $1 and h.course_id = w.course_id"
+                " and h.person_id = w.person_id"
+            )
         sql = (
-            "select w.course_id, w.source, count(*), min(w.as_of),"
-            f" sum(case when h.id is null then w.missing else 1 end){blanks}"
+            f"select w.course_id, w.source, count(*), min(w.as_of), {missing}{blanks}"
             " from (select s.*, row_number() over (partition by s.course_id, s.person_id"
             f" order by s.as_of desc, s.source) as nth from ({words}) s) w"
-            f" join {rows.table.name} {rows.alias} on {rows.alias}.id = w.person_id"
-            f" and {rows.alias}.institution_id = $1 left join held_removal h on h.institution_id = $1"
-            " and h.course_id = w.course_id and h.person_id = w.person_id where w.nth = 1 group by 1, 2 order by 1, 2"
+            f" join {rows.source} {rows.alias} on {rows.alias}.id = w.person_id"
+            f" and {rows.alias}.institution_id = $1{held} where w.nth = 1 group by 1, 2 order by 1, 2"
         )
         found: dict[int, list[Tally]] = {course: [] for course in courses}
         for course, source, count, oldest, missing, *lacking in await connections.fetch(
@@ -107,7 +113,7 @@ class Roster:
         sql = (
             f"select * from (select {named}, row_number() over (partition by w.course_id order by {clause})"
             f" as nth from (select distinct course_id, person_id from ({words}) s) w"
-            f" join {rows.table.name} {rows.alias} on {rows.alias}.id = w.person_id"
+            f" join {rows.source} {rows.alias} on {rows.alias}.id = w.person_id"
             f" and {rows.alias}.institution_id = $1{rows.joins}{beyond}) page"
             f" where nth <= {statement.bind(window.size + 1, 'bigint')} order by c{course}, nth"
         )
@@ -170,21 +176,32 @@ def _said(
     return " union all ".join(parts)
 
 
+# No membership that ended is newer than the active enrollment.
+_NOT_SILENCED = (
+    "({t}.state <> 'ACTIVE' or not exists (select 1 from membership m where m.institution_id = $1"
+    " and m.course_id = {t}.course_id and m.person_id = {t}.person_id"
+    " and m.ended_at > {t}.standing_as_of))"
+)
+# No enrollment is as new as the membership.
+_SPEAKS = (
+    "not exists (select 1 from enrollment e where e.institution_id = $1 and e.course_id = {t}.course_id"
+    " and e.person_id = {t}.person_id and e.standing_as_of >= {t}.as_of)"
+)
+
+
 def _by_enrollments(
     statement: Statement, reader: Reader, which: EnrollmentFilter, courses: Sequence[int]
 ) -> str:
     rows = From(statement, ENROLLMENT)
+    rows.near_any("course_id", courses)
     conditions = [
         f"{rows.alias}.institution_id = $1",
         *rows.seen(),
         statement.any_of(f"{rows.alias}.course_id", courses, "bigint"),
         *which.conditions(rows, reader),
-        rows.sql(
-            "({t}.state <> 'ACTIVE' or not exists (select 1 from membership m where m.institution_id = $1"
-            " and m.course_id = {t}.course_id and m.person_id = {t}.person_id"
-            " and m.ended_at > {t}.standing_as_of))"
-        ),
     ]
+    if reader.past is None:
+        conditions.append(rows.sql(_NOT_SILENCED))
     columns = rows.sql(
         "{t}.course_id, {t}.person_id, {t}.type, {t}.role, {t}.state, {t}.section_id,"
         " {t}.standing_source as source, {t}.standing_as_of as as_of,"
@@ -197,18 +214,17 @@ def _by_memberships(
     statement: Statement, reader: Reader, which: EnrollmentFilter, courses: Sequence[int]
 ) -> str:
     rows = From(statement, MEMBERSHIP)
+    rows.near_any("course_id", courses)
     conditions = [
         f"{rows.alias}.institution_id = $1",
         *rows.seen(),
         statement.any_of(f"{rows.alias}.course_id", courses, "bigint"),
         rows.sql("{t}.ended_at is null"),
         one_word_of(rows.sql("coalesce({t}.state, 'ACTIVE')"), which.states),
-        rows.sql(
-            "not exists (select 1 from enrollment e where e.institution_id = $1 and e.course_id = {t}.course_id"
-            " and e.person_id = {t}.person_id and e.standing_as_of >= {t}.as_of)"
-        ),
         *_of_membership(rows, reader, which),
     ]
+    if reader.past is None:
+        conditions.append(rows.sql(_SPEAKS))
     columns = rows.sql(
         "{t}.course_id, {t}.person_id, {t}.types as type, {t}.roles as role,"
         " coalesce({t}.state, 'ACTIVE') as state, null as section_id, {t}.source, {t}.as_of, 0 as missing,"
@@ -239,7 +255,7 @@ def _member(
 ) -> dict[str, Any]:
     """One person's entry: what a membership as the newest word knows is its, all else the enrollments'."""
     words = [_Word(*record) for record in said]
-    speaking = words[:1] if words[0].merged else words
+    speaking = words[:1] if words[0].merged and reader.past is None else words
     types = {kind for word in speaking for kind in word.type.split(",")}
     state = min((word.state for word in speaking), key=_STATES.index)
     roles = sorted({name for word in words for name in word.roles})

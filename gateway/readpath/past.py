@@ -1,7 +1,7 @@
 """The roster as it was known at a moment, from the feed: each row with the changes since then taken back.
 
 An entry of the feed says what its fields were before it, so a field was at a moment what its first change since says that it
-was before. A row whose first entry since is CREATED was not known; one that was loaded with many others, as a BASELINE, has
+was before. A row whose first entry since tells that it is new was not known; one that was loaded with many others, as a BASELINE, has
 no entry of its own, and was known from that on. What the feed does not tell of (`UNKEPT`) nobody knows any more.
 """
 
@@ -19,6 +19,8 @@ from gateway.uow import Dialect
 if TYPE_CHECKING:
     from gateway.readpath.shapes import Shape
     from gateway.readpath.sql import Statement
+
+KINDS = frozenset(SubjectType) - {SubjectType.INSTITUTION, SubjectType.MEMBERSHIP}  # of nodes
 
 # By type: columns that change silently, and the fields that show them.
 UNKEPT: Mapping[str, Mapping[str, str]] = {
@@ -73,8 +75,13 @@ def table(statement: "Statement", type_name: str, name: str, parent: str | None)
     own = f"c.institution_id = $1 and c.subject_type = '{type_name}' and c.subject_id = t.id"
     position = statement.bind(past.position, "bigint")
     since = f"{own} and c.position > {position}"
-    first = f"(select c.kind from change c where {since} order by c.position limit 1)"
-    ended = first.replace(" order by", " and c.kind in ('REMOVED', 'RESTORED') order by")
+    # a row may be told as REMOVED at once, by a source that knows no more of it
+    is_new = "case when c.kind = 'CREATED' or (c.before is null and c.after is not null) then 1 else 0 end"
+    made = f"(select {is_new} from change c where {since} order by c.position limit 1)"
+    ended = (
+        f"(select c.kind from change c where {since} and c.kind in ('REMOVED', 'RESTORED')"
+        " order by c.position limit 1)"
+    )
     moment = statement.bind(past.moment, "timestamptz")
     columns = []
     for column in columns_of(name):
@@ -86,12 +93,14 @@ def table(statement: "Statement", type_name: str, name: str, parent: str | None)
         elif column == "removed_at":
             was = f"case {ended} when 'REMOVED' then null when 'RESTORED' then {moment}"
             sql = f"{was} else t.{column} end"
+        elif column == "missing_since":
+            sql = f"case when t.{column} <= {moment} then t.{column} end"
         elif column.endswith("as_of"):
             sql = f"case when t.{column} > {moment} then {moment} else t.{column} end"
         columns.append(f"{sql} as {column}")
     known = [
         "t.institution_id = $1",
-        f"coalesce({first}, '') <> 'CREATED'",
+        f"coalesce({made}, 0) = 0",
     ]
     if not past.loaded:
         earlier = f"exists (select 1 from change c where {own} and c.position <= {position})"
@@ -113,6 +122,7 @@ def _loaded(type_name: str, position: str, moment: str) -> str:
         SubjectType.COURSE: "t.id",
         SubjectType.SECTION: "t.course_id",
         SubjectType.ENROLLMENT: "t.course_id",
+        SubjectType.MEMBERSHIP: "t.course_id",
     }.get(SubjectType(type_name))
     if course is None:
         return f"t.as_of <= {moment}"
@@ -148,7 +158,7 @@ def _typed(dialect: Dialect, column: str, value: str) -> str:
     if column.endswith("_at"):
         if dialect is Dialect.POSTGRES:
             return f"cast({value} as timestamptz)"
-        return f"substr(replace({value}, 'T', ' '), 1, 19) || '+00:00'"
+        return f"replace(replace({value}, 'T', ' '), 'Z', '+00:00')"
     if column == "limit_to_section":
         if dialect is Dialect.POSTGRES:
             return f"cast({value} as boolean)"
@@ -159,8 +169,10 @@ def _typed(dialect: Dialect, column: str, value: str) -> str:
 def _near(
     statement: "Statement", type_name: str, fields: Mapping[str, str], parent: str, past: Past
 ) -> str:
-    """Rows that stand there now, and those that have been moved since."""
+    """Rows that stand there now, and those that have been moved since; what changes silently has not."""
     column = parent.partition(" ")[0]
+    if column not in fields:
+        return f"t.{parent}"
     moved = statement.contains("m.before", f'"{fields[column]}"')
     return (
         f"(t.{parent} or t.id in (select m.subject_id from change m where m.institution_id = $1"

@@ -105,7 +105,7 @@ def of_row(told: Mapping[str, Any], covers: Sequence[Cover]) -> dict[str, Any]:
     """The graph's RowProvenance, from what the row says and the whole reads that should have shown it.
 
     A read that leaves a row as it was writes nothing into it, so its date comes from the ledger, unless the row
-    was missing there.
+    was missing there. `until`: the moment of which it is told.
     """
 
     def vouched(group: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,6 +115,7 @@ def of_row(told: Mapping[str, Any], covers: Sequence[Cover]) -> dict[str, Any]:
             cover.began_at
             for cover in covers
             if cover.source == group["source"]
+            and (told["until"] is None or cover.began_at <= told["until"])
             and cover.proves([told["state"]])
             and (not cover.groups or group["name"] in cover.groups)
         ]

@@ -146,7 +146,7 @@ def as_time(value: Any) -> datetime:
     return time
 
 
-def _row_provenance(_reader: Reader, *raw: Any) -> dict[str, Any]:
+def _row_provenance(reader: Reader, *raw: Any) -> dict[str, Any]:
     """What the row itself says; a whole read since may vouch for it anew (`provenance.of_row`)."""
     state, missing_since, *pairs = raw
     groups = [
@@ -160,7 +160,8 @@ def _row_provenance(_reader: Reader, *raw: Any) -> dict[str, Any]:
             GROUPS.items(), pairs[::2], pairs[1::2], strict=True
         )
     ]
-    return {"state": state, "missingSince": missing_since, "groups": groups}
+    until = reader.past and reader.past.moment
+    return {"state": state, "missingSince": missing_since, "groups": groups, "until": until}
 
 
 # Fields of an enrollment that a source fills together.

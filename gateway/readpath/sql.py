@@ -105,6 +105,11 @@ class From:
     def sql(self, template: str) -> str:
         return _PATH.sub(lambda match: self.join(_path(match[1]))[1], template)
 
+    def near_any(self, column: str, values: Iterable[int]) -> None:
+        """The past looks for the wanted rows where one of these stands, and among those that have been moved since."""
+        if self.statement.reader.past is not None:
+            self.near = self.statement.any_of(column, values, "bigint")
+
     def seen(self) -> list[str]:
         """The condition on rows that the reader sees, where there is one."""
         condition = self.statement.seen(self.table.type_name, self.alias)

@@ -81,8 +81,10 @@ async def erase(tx: Transaction, people: Sequence[int], word: Word) -> Mapping[s
     """Rows gone, by table. `people`: one person, as `with_merged` tells."""
     await lock(tx, word.institution_id)
     enrollments = await _ids(tx, "enrollment", "person_id", people, word)
+    memberships = await _ids(tx, "membership", "person_id", people, word)
     await _silence(tx, word, SubjectType.USER, people)
     await _silence(tx, word, SubjectType.ENROLLMENT, enrollments)
+    await _silence(tx, word, SubjectType.MEMBERSHIP, memberships)
     await _forget_reasons(tx, word, await _identifiers(tx, word.institution_id, people))
     gone = {"session_secret": await _secrets(tx, word, people)}
     for table, column in NAMED_IN:
@@ -111,6 +113,8 @@ async def erase(tx: Transaction, people: Sequence[int], word: Word) -> Mapping[s
     gone["person"] = await _run(tx, "delete from person", "id", people, word)
     for enrollment in enrollments:
         await rows.tell(tx, word, ChangeKind.REMOVED, SubjectType.ENROLLMENT, enrollment)
+    for membership in memberships:
+        await rows.tell(tx, word, ChangeKind.REMOVED, SubjectType.MEMBERSHIP, membership)
     for one in people:
         await rows.tell(tx, word, ChangeKind.REMOVED, SubjectType.USER, one)
     return {table: count for table, count in gone.items() if count}

@@ -9,7 +9,7 @@ from datetime import datetime
 import polars as pl
 
 from gateway.planner import ScopeKind
-from gateway.store import due, held_members, ledger, memberships, merging
+from gateway.store import due, held_members, ledger, membership_changes, memberships, merging
 from gateway.store.merging import Telling
 from gateway.store.queued_runs import Run
 from gateway.store.rows import time
@@ -25,7 +25,7 @@ async def let_through(
 ) -> str | None:
     """Why nothing was let through, if nothing was. `confirmed`: how many whoever decides has seen; None: they do not say."""
     if run.source is Source.NRPS:
-        return await database.transact(lambda tx: _members(tx, run, confirmed))
+        return await database.transact(lambda tx: _members(tx, run, confirmed, actor_id, now))
     if refusal := await database.transact(lambda tx: _number(tx, run, confirmed)):
         return refusal
     while await database.transact(lambda tx: _chunk(tx, run, actor_id, now)) == _CHUNK:
@@ -33,7 +33,9 @@ async def let_through(
     return None
 
 
-async def _members(tx: Transaction, run: Run, confirmed: int | None) -> str | None:
+async def _members(
+    tx: Transaction, run: Run, confirmed: int | None, actor_id: int | None, now: datetime
+) -> str | None:
     """A newer read, of the list or of what it contradicts, is the newer word: then the run has nothing to say any more."""
     await merging.lock(tx, run.institution_id)
     began, held = await _began(tx, run), await held_members.of(tx, run)
@@ -45,9 +47,18 @@ async def _members(tx: Transaction, run: Run, confirmed: int | None) -> str | No
     if seen := sum(held_members.was_seen(row, began) for row in held):
         return f"{seen:,} of them were seen in the course since; read it again"
     there = [row for row in held if row["types"] or row["enrolled"]]
-    await memberships.end(
-        tx, run.institution_id, run.scope.id, there, source=run.source, as_of=began
+    course, source = run.scope.id, run.source
+    ending = memberships.end(tx, run.institution_id, course, there, source=source, as_of=began)
+    telling = Telling(
+        institution_id=run.institution_id,
+        source=source,
+        as_of=began,
+        run_id=run.id,
+        now=now,
+        feed=True,
+        actor_id=actor_id,
     )
+    await membership_changes.told(tx, telling, ending, courses=[course])
     await ledger.vouch(tx, run.institution_id, run.scope, run.source, began_at=began)
     await held_members.let_go(tx, run, removed=len(there), message=run.message)
     if enrolled := sum(row["enrolled"] is not None for row in held):

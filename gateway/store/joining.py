@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.changes import SubjectType
 from gateway.errors import WriteRefused
-from gateway.store import rows
+from gateway.store import membership_changes, rows
 from gateway.store.rows import Word
 from gateway.uow import Row, Transaction
 from models.roster import ChangeKind, MutationErrorCode
@@ -34,8 +34,12 @@ async def join(tx: Transaction, first: int, second: int, word: Word) -> Done:
         f"{table}.{column}": await _move(tx, table, column, merged["id"], survivor["id"], word)
         for table, column in _GOES_ALONG
     }
-    memberships = await _memberships(tx, merged["id"], survivor["id"], word)
-    ended = await _end_memberships(tx, merged["id"], word)
+    memberships, ended = await membership_changes.told(
+        tx,
+        membership_changes.telling_of(word),
+        _take_memberships(tx, merged["id"], survivor["id"], word),
+        people=[merged["id"], survivor["id"]],
+    )
     await tx.run(
         "update person set merged_into_id = $1, removed_at = coalesce(removed_at, $2)"
         " where institution_id = $3 and id = $4",
@@ -75,6 +79,16 @@ async def part(tx: Transaction, done: Done, word: Word) -> None:
     for table, column in _GOES_ALONG:
         ids = done["moved"][f"{table}.{column}"]
         await _point(tx, table, column, ids, survivor, merged, word)
+    await membership_changes.told(
+        tx,
+        membership_changes.telling_of(word),
+        _give_memberships_back(tx, done, word),
+        people=[survivor, merged],
+    )
+
+
+async def _give_memberships_back(tx: Transaction, done: Done, word: Word) -> None:
+    survivor, merged = done["survivor"], done["merged"]
     await _point(tx, "membership", "person_id", done["memberships"], survivor, merged, word)
     for membership in done["ended"]:
         await tx.run(
@@ -141,6 +155,13 @@ async def _point(
                 row_id,
                 old,
             )
+
+
+async def _take_memberships(
+    tx: Transaction, old: int, new: int, word: Word
+) -> tuple[list[int], list[int]]:
+    """Those that went along, and those that ended."""
+    return await _memberships(tx, old, new, word), await _end_memberships(tx, old, word)
 
 
 async def _memberships(tx: Transaction, old: int, new: int, word: Word) -> list[int]:

@@ -8,11 +8,11 @@ import orjson
 
 from gateway import merge
 from gateway.changes import SubjectType
-from gateway.store import rows
+from gateway.store import membership_changes, merging, rows
 from gateway.store.rows import Word
 from gateway.uow import Row, Transaction
 from models import text
-from models.roster import EnrollmentState, EnrollmentType, Source
+from models.roster import ChangeKind, EnrollmentState, EnrollmentType, Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +28,10 @@ class Context:
 
 
 async def find_course(
-    tx: Transaction, institution_id: int, context_id: str, told: Mapping[str, str | int]
+    tx: Transaction, context_id: str, told: Mapping[str, str | int], word: Word
 ) -> int | None:
     """By its LTI context, then its Canvas id, then its SIS id; never by a code or a title, which teachers edit."""
-    row = await _find(tx, institution_id, context_id, told)
+    row = await _find(tx, context_id, told, word)
     return int(row["id"]) if row else None
 
 
@@ -39,7 +39,7 @@ async def course(
     tx: Transaction, context_id: str, told: Mapping[str, str | int], word: Word
 ) -> int:
     """The course's id, after what the launch tells of it is written; a richer source's word stands."""
-    found = await _find(tx, word.institution_id, context_id, told)
+    found = await _find(tx, context_id, told, word)
     columns: dict[str, object] = dict(told)
     if found is None:
         columns |= _vouched(word) | _keys(columns)
@@ -57,7 +57,7 @@ async def course(
 
 
 async def _find(
-    tx: Transaction, institution_id: int, context_id: str, told: Mapping[str, str | int]
+    tx: Transaction, context_id: str, told: Mapping[str, str | int], word: Word
 ) -> Row | None:
     keys = {
         "lti_context_id": context_id,
@@ -68,7 +68,7 @@ async def _find(
         matching = await tx.rows(
             f"select {_READ} from course where institution_id = $1 and {name} = $2"
             " order by case when removed_at is null then 0 else 1 end, id limit 1",
-            institution_id,
+            word.institution_id,
             value,
         )
         found += [row for row in matching if row["id"] not in {one["id"] for one in found}]
@@ -76,13 +76,26 @@ async def _find(
         return None
     by_canvas_id = next((row for row in found if row["canvas_id"] == told.get("canvas_id")), None)
     if by_canvas_id is not None and found[0]["canvas_id"] is None and by_canvas_id is not found[0]:
-        await _join(tx, institution_id, found[0]["id"], by_canvas_id["id"])
+        await _join(tx, found[0]["id"], by_canvas_id["id"], word)
         return by_canvas_id
     return found[0]
 
 
-async def _join(tx: Transaction, institution_id: int, nameless: int, course_id: int) -> None:
+async def _join(tx: Transaction, nameless: int, course_id: int, word: Word) -> None:
     """A course that was known by its LTI context alone turns out to be one that a report knew: its people move there."""
+    await merging.lock(tx, word.institution_id)
+    telling = membership_changes.telling_of(word)
+    moved = _move_people(tx, word.institution_id, nameless, course_id)
+    await membership_changes.told(tx, telling, moved, courses=[nameless, course_id])
+    await tx.run(
+        "update course set lti_context_id = null, removed_at = as_of where institution_id = $1 and id = $2",
+        word.institution_id,
+        nameless,
+    )
+    await rows.tell(tx, word, ChangeKind.REMOVED, SubjectType.COURSE, nameless, course_id=nameless)
+
+
+async def _move_people(tx: Transaction, institution_id: int, nameless: int, course_id: int) -> None:
     for table in ("lti_context", "launch_session", "membership"):
         once = (
             " and not exists (select 1 from membership m where m.institution_id = $1 and m.course_id = $3"
@@ -95,11 +108,6 @@ async def _join(tx: Transaction, institution_id: int, nameless: int, course_id: 
             nameless,
             course_id,
         )
-    await tx.run(
-        "update course set lti_context_id = null, removed_at = as_of where institution_id = $1 and id = $2",
-        institution_id,
-        nameless,
-    )
 
 
 def _vouched(word: Word) -> dict[str, object]:
@@ -129,7 +137,7 @@ async def membership(
     word: Word,
 ) -> None:
     """That the person is in the course, with these roles; a newer word stands."""
-    await tx.run(
+    written = tx.run(
         "insert into membership (institution_id, course_id, person_id, types, roles, state, source, as_of)"
         " values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (institution_id, course_id, person_id) do update set"
         " types = excluded.types, roles = excluded.roles, state = excluded.state, source = excluded.source,"
@@ -144,6 +152,8 @@ async def membership(
         word.source.value,
         word.as_of,
     )
+    telling = membership_changes.telling_of(word)
+    await membership_changes.told(tx, telling, written, courses=[course_id], people=[person_id])
 
 
 async def context(

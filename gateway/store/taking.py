@@ -21,6 +21,7 @@ from gateway.store import (
     identities,
     ledger,
     matching,
+    membership_changes,
     memberships,
     merging,
     placing,
@@ -230,16 +231,21 @@ class _Taking:
         batch = self.batch
         if batch.scope is None or batch.subject is not Subject.MEMBERS:
             return Ended()
-        await memberships.write(self.tx, batch, batch.scope.id, people)
-        return await memberships.end_missing(
-            self.tx,
-            batch,
-            batch.scope.id,
-            frozenset(present),
-            now=self.now,
-            guard=self.guard,
-            run_id=self.telling.run_id,
-        )
+        course = batch.scope.id
+
+        async def work() -> Ended:
+            await memberships.write(self.tx, batch, course, people)
+            return await memberships.end_missing(
+                self.tx,
+                batch,
+                course,
+                frozenset(present),
+                now=self.now,
+                guard=self.guard,
+                run_id=self.telling.run_id,
+            )
+
+        return await membership_changes.told(self.tx, self.telling, work(), courses=[course])
 
     async def _cover(self, *, whole: bool) -> None:
         batch = self.batch

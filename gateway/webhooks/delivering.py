@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.access import Accesses
-from gateway.changes import FIELDS, SubjectType
+from gateway.changes import ABOUT_PEOPLE, FIELDS, SubjectType
 from gateway.errors import CursorExpired, OutboundError
 from gateway.feed import ChangeFilter, Entry, Feed
 from gateway.http.client import Client, Request, Response
@@ -216,7 +216,7 @@ class Deliveries:
     def _note(self, viewer: Viewer, entries: Sequence[Entry]) -> None:
         """That the feed tells of people, for the access log: once it is on its way nobody can take it back."""
         people = {one.subject_id for one in entries if one.subject_type == SubjectType.USER}
-        count = len(people) + sum(one.subject_type == SubjectType.ENROLLMENT for one in entries)
+        count = len(people) + sum(one.subject_type in ABOUT_PEOPLE for one in entries)
         told = PERSONAL - viewer.rights.hidden
         fields = FIELDS[SubjectType.USER].values()
         if count:

@@ -27,6 +27,7 @@ from twin.clock import FixedClock
 from twin.generate import generate
 from twin.options import Options
 from twin.report_file import write_report
+from twin.school import School as Twin
 
 FIELDS = """id type role state section { id name state } user { id name sortableName loginId sisId email state }
     course { id name courseCode state }"""
@@ -38,11 +39,25 @@ LISTS = {
     "enrollments": f"""query($asOf: DateTime) {{ courses(first: 100) {{ nodes {{ id sections(first: 50, asOf: $asOf) {{
         nodes {{ id name }} }} enrollments(first: 1000, filter: {{states: [ACTIVE, INVITED, INACTIVE, COMPLETED, DELETED]}},
         asOf: $asOf) {{ nodes {{ {FIELDS} }} }} }} }} }}""",
+    "members": """query($asOf: DateTime) { courses(first: 20) { nodes { members(first: 500, asOf: $asOf) { totalCount nodes {
+        user { id name sortableName } types state roles sections { name } } } } } }""",
+    "counts": """query($asOf: DateTime) { courses(first: 20) { nodes { enrollmentCounts(asOf: $asOf) {
+        totalCount counts { type role state section { name } count } } } } }""",
     "one course": f"""query($asOf: DateTime) {{ course(by: {{canvasId: "1"}}) {{
         enrollments(first: 1000, asOf: $asOf) {{ totalCount nodes {{ {FIELDS} }} }} }} }}""",
 }
 
 
+SINGLES = """query($asOf: DateTime, $course: ID!, $section: ID!, $enrollment: ID!, $login: String!, $sis: String!, $node: ID!) {
+    course(by: {canvasId: $course}, asOf: $asOf) { id name courseCode state term { name } account { name } }
+    section(by: {canvasId: $section}, asOf: $asOf) { id name state course { id name } originCourse { id name } }
+    byLogin: user(by: {loginId: $login}, asOf: $asOf) { id name state }
+    bySis: user(by: {sisId: $sis}, asOf: $asOf) { id name sortableName loginId }
+    enrollment(by: {canvasId: $enrollment}, asOf: $asOf) { id state type section { name } user { name } course { name } }
+    node(id: $node, asOf: $asOf) { id ... on User { name sortableName } }
+    nodes(ids: [$node], asOf: $asOf) { ... on User { sortableName } }
+    account(asOf: $asOf) { id name }
+}"""
 DOCUMENTS = Documents(schema, Limits())
 
 
@@ -52,12 +67,44 @@ class Grown:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.said: list[tuple[Any, dict[str, Any]]] = []
+        self.named: list[dict[str, str]] = []
 
     async def say(self, as_of: Any = None) -> dict[str, Any]:
         moment = None if as_of is None else as_of.isoformat()
-        return {
-            name: await self.graph.ask(query, {"asOf": moment}) for name, query in LISTS.items()
+        said = {
+            name: in_order(await self.graph.ask(query, {"asOf": moment}))
+            for name, query in LISTS.items()
         }
+        return said | {"singles": [await self._single(named, moment) for named in self.named]}
+
+    async def _single(self, named: dict[str, str], moment: str | None) -> dict[str, Any]:
+        result = await self.graph.execute(SINGLES, {**named, "asOf": moment})
+        assert result.data is not None
+        return {key: value for key, value in result.data.items() if value is not None}
+
+    def name(self, twin: Twin, chance: random.Random) -> None:
+        """Things to be looked up one by one, by ids that they have from the first day on."""
+        rows = chance.sample(list(twin.enrollments.values()), 25)
+        for row in rows:
+            login = next(one for one in twin.pseudonyms.values() if one.user_id == row.user_id)
+            self.named.append(
+                {
+                    "course": str(row.course_id),
+                    "section": str(row.section_id),
+                    "enrollment": str(row.id),
+                    "login": login.unique_id,
+                    "sis": login.sis_user_id or "none",
+                    "node": self.graph.node_id("User", 1 + len(self.named)),
+                }
+            )
+
+
+def in_order(answer: dict[str, Any]) -> dict[str, Any]:
+    """Members stand by today's names, so that their order is not what was said."""
+    for course in answer.get("courses", {}).get("nodes", ()):
+        if "members" in course:
+            course["members"]["nodes"].sort(key=lambda one: one["user"]["id"])
+    return answer
 
 
 @pytest.fixture
@@ -70,6 +117,7 @@ async def grown(database: Database, tmp_path: Path) -> AsyncIterator[Grown]:
     async with open_connections(database.url) as connections:
         graph = Graph(School(database, made.id), Watched(connections))
         school = Grown(graph)
+        school.name(twin, chance)
         for day in range(4):
             path = tmp_path / f"{day}.zip"
             write_report(path, twin)
@@ -106,7 +154,16 @@ async def test_a_compiled_read_says_the_same(grown: Grown) -> None:
         way, data = await Compiled(schema).read(operation, context)
 
         assert way is Way.COMPILED
-        assert said[name] == orjson.loads(orjson.dumps(data)), name
+        assert said[name] == in_order(orjson.loads(orjson.dumps(data))), name
+    for named, answer in zip(grown.named, said["singles"], strict=True):
+        operation = DOCUMENTS.operation(SINGLES, None, {**named, "asOf": moment.isoformat()})
+        context = grown.graph.context()
+        context.operation = operation
+        way, data = await Compiled(schema).read(operation, context)
+
+        assert way is Way.COMPILED
+        found = orjson.loads(orjson.dumps(data))
+        assert answer == {key: value for key, value in found.items() if value is not None}
 
 
 async def test_the_states_of_different_days_differ(grown: Grown) -> None:
@@ -210,6 +267,62 @@ async def test_a_course_that_was_read_alone_is_known_from_then_on(
 
     assert 0 == await then(days=3)
     assert 1 == await then(days=1)
+
+
+async def test_one_thing_is_found_by_the_id_that_it_had(graph: Graph, school: School) -> None:
+    at = NOW - timedelta(hours=2)
+    course = await school.course(canvas=1, sis_id="NEW", name="Botany II")
+    await school.change("Institution", school.id, kind="BASELINE", at=NOW - timedelta(days=3))
+    changed = {"before": values(sisId="OLD", name="Botany"), "after": values(sisId="NEW")}
+    await school.change("Course", course, kind="UPDATED", course_id=course, at=at, **changed)
+    query = """query($sis: String!, $asOf: DateTime) { course(by: {sisId: $sis}, asOf: $asOf) { name } }"""
+
+    async def then(sis: str, **ago: float) -> Any:
+        moment = (NOW - timedelta(**ago)).isoformat()
+        return (await graph.ask(query, {"sis": sis, "asOf": moment}))["course"]
+
+    assert {"name": "Botany"} == await then("OLD", hours=3)
+    assert await then("NEW", hours=3) is None
+    assert {"name": "Botany II"} == await then("NEW", hours=1)
+    assert await then("OLD", hours=1) is None
+
+
+async def test_a_merged_person_was_somebody_until_then(graph: Graph, school: School) -> None:
+    kept, gone = await school.person(name="Kim"), await school.person(name="Kim L")
+    await school.change("Institution", school.id, kind="BASELINE", at=NOW - timedelta(days=3))
+    await school.update("person", gone, merged_into_id=kept, removed_at=NOW - timedelta(hours=2))
+    await school.change("User", gone, kind="REMOVED", at=NOW - timedelta(hours=2))
+    query = (
+        "query($id: ID!, $asOf: DateTime) { node(id: $id, asOf: $asOf) { ... on User { name } } }"
+    )
+
+    async def then(**ago: float) -> Any:
+        asked = {"id": graph.node_id("User", gone), "asOf": (NOW - timedelta(**ago)).isoformat()}
+        return (await graph.ask(query, asked))["node"]
+
+    assert {"name": "Kim L"} == await then(hours=3)
+    assert {"name": "Kim"} == await then(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("field", "why"),
+    [
+        ('course(by: {canvasId: "1"}, asOf: $asOf) { timeZone }', "timeZone"),
+        ('node(id: "U3luY1J1bjox", asOf: $asOf) { id }', "no history of SyncRun"),
+    ],
+)
+async def test_of_one_thing_alone_what_no_history_tells_is_refused(
+    graph: Graph, school: School, field: str, why: str
+) -> None:
+    await school.course(canvas=1)
+    await school.add("sync_run")
+
+    code, message = await graph.refusal(
+        f"query($asOf: DateTime) {{ {field} }}", {"asOf": NOW.isoformat()}
+    )
+
+    assert "BAD_USER_INPUT" == code
+    assert why in message
 
 
 async def test_the_past_needs_the_same_rights(graph: Graph) -> None:

@@ -191,7 +191,13 @@ def test_a_row_is_as_old_as_the_read_that_last_showed_it(
     covers: list[Cover], missing_since: datetime | None, as_of: datetime
 ) -> None:
     row = of_row(
-        {"state": "ACTIVE", "missingSince": missing_since, "groups": [STANDING, DATES]}, covers
+        {
+            "state": "ACTIVE",
+            "missingSince": missing_since,
+            "groups": [STANDING, DATES],
+            "until": None,
+        },
+        covers,
     )
 
     assert row == {
