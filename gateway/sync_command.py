@@ -8,7 +8,7 @@ import signal
 import sys
 from argparse import Namespace
 from contextlib import AsyncExitStack, suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TextIO
 
 from gateway import app, jobs, settings, syncs
@@ -162,8 +162,5 @@ class Bar:
 
 def _left(run: Run, now: datetime) -> str:
     """In words, once there is a pace to tell by."""
-    took = now - run.started_at
-    if run.progress < 0.1 or took < timedelta(seconds=2):
-        return ""
-    left = took * (1 / run.progress - 1)
-    return f", about {max(1, round(left.total_seconds()))} s left"
+    end = run.expected_end(now)
+    return "" if end is None else f", about {max(1, round((end - now).total_seconds()))} s left"

@@ -367,7 +367,8 @@ class Change(Model):
         )
 
 
-# One pass over one source: what it read and what came of it. `read_began_at` dates the facts.
+# One pass over one source: what it read and what came of it. `read_began_at` dates the facts. `paced_from` is the progress
+# that it had at `paced_at`, when the work began that tells how fast it goes.
 class SyncRun(Model):
     id = row_id()
     institution_id = fields.IntField()
@@ -391,6 +392,8 @@ class SyncRun(Model):
     requests = fields.IntField(default=0)
     quota = fields.FloatField(default=0)
     message = fields.TextField(null=True)
+    paced_from = fields.FloatField(null=True)
+    paced_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "sync_run"

@@ -80,11 +80,12 @@ async def _sync_progress(
         row = await nodes.find(info, By("SyncRun", "id", id))
         if row is None:
             return
-        if row != seen:
+        moved = {name: value for name, value in row.items() if name != "expectedEndAt"}
+        if moved != seen:
             yield row
         if row["state"] in _ENDED:
             return
-        seen = row
+        seen = moved
         await context.feed.moved()
 
 

@@ -246,6 +246,9 @@ class SyncRun(Node):
     started_at: datetime | None = described("When it began.")
     ended_at: datetime | None = described("When it ended; null: it has not.")
     progress: float | None = described("From 0 to 1.")
+    expected_end_at: datetime | None = described(
+        "When it will have ended, at its pace so far. null: there is no pace to tell by yet, or it is not under way."
+    )
     rows_read: int | None = described("Rows read from the source.")
     created: int | None = described("Rows that were new.")
     updated: int | None = described("Rows that changed.")

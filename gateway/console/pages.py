@@ -27,6 +27,7 @@ _templates = Environment(
 )
 _templates.filters |= {
     "ago": words.ago,
+    "under_way": words.under_way,
     "types": words.types,
     "source": words.source,
     "kind": words.kind,

@@ -78,6 +78,19 @@ def freshness(provenance: Mapping[str, Any], now: datetime) -> str:
     return f"From {'; from '.join(parts)}.{stale} {complete}"
 
 
+def under_way(run: Mapping[str, Any], now: datetime) -> str:
+    """How far a run is that has not ended; nothing of any other."""
+    if run["state"] != "RUNNING":
+        return ""
+    told = f"{run['progress'] or 0:.0%}, {run['rowsRead'] or 0:,} rows"
+    if run["expectedEndAt"] is None:
+        return told
+    minutes = max(
+        1, round((datetime.fromisoformat(run["expectedEndAt"]) - now) / timedelta(minutes=1))
+    )
+    return f"{told}, about {minutes} minute{'' if minutes == 1 else 's'} left"
+
+
 def ago(moment: str | None, now: datetime) -> str:
     """`moment` as the graph writes it."""
     if moment is None:

@@ -14,8 +14,8 @@ from gateway.readpath import node_ids
 from gateway.readpath.past import Past
 from gateway.sight import Limit
 from gateway.viewer import Rights
-from models import canvas_ids, states
-from models.roster import FieldGroup, IdentityKind
+from models import canvas_ids, pace, states
+from models.roster import FieldGroup, IdentityKind, SyncRunState
 
 Row = dict[str, Any]
 
@@ -164,6 +164,15 @@ def _row_provenance(reader: Reader, *raw: Any) -> dict[str, Any]:
     return {"state": state, "missingSince": missing_since, "groups": groups, "until": until}
 
 
+def _expected_end(
+    reader: Reader, state: str, progress: float, paced_from: float | None, paced_at: Any
+) -> datetime | None:
+    if state != SyncRunState.RUNNING:
+        return None
+    at = paced_at and as_time(paced_at)
+    return pace.expected_end(progress=progress, paced_from=paced_from, paced_at=at, now=reader.now)
+
+
 # Fields of an enrollment that a source fills together.
 GROUPS = {
     FieldGroup.STANDING: (
@@ -290,7 +299,12 @@ MEMBERSHIP = Table(
 SYNC_RUN = Table(
     type_name="SyncRun",
     name="sync_run",
-    fields={"id": _ids("SyncRun")["id"]}
+    fields={
+        "id": _ids("SyncRun")["id"],
+        "expectedEndAt": Field(
+            ("{t}.state", "{t}.progress", "{t}.paced_from", "{t}.paced_at"), _expected_end
+        ),
+    }
     | _plain("state", "source", "started_at", "ended_at", "progress", "message")
     | _plain("rows_read", "created", "updated", "removed", "unchanged", "set_aside", "held")
     | _plain("requests", "quota", "label"),

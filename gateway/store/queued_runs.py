@@ -9,12 +9,14 @@ from gateway.store import merging
 from gateway.store.rows import time
 from gateway.store.runs import Tally
 from gateway.uow import Database, Row, Transaction
+from models import pace
 from models.roster import Source, SyncRunState
 
 # A run with a fingerprint belongs to whoever began it, and ends with them.
 _OPEN = f"state in ('{SyncRunState.QUEUED}', '{SyncRunState.RUNNING}') and fingerprint is null"
 _COLUMNS = (
-    "id, institution_id, source, scope_kind, scope_id, state, label, started_at, progress, message"
+    "id, institution_id, source, scope_kind, scope_id, state, label, started_at, progress, message,"
+    " paced_from, paced_at"
 )
 
 
@@ -29,6 +31,13 @@ class Run:
     started_at: datetime
     progress: float
     message: str | None
+    paced_from: float | None = None
+    paced_at: datetime | None = None
+
+    def expected_end(self, now: datetime) -> datetime | None:
+        return pace.expected_end(
+            progress=self.progress, paced_from=self.paced_from, paced_at=self.paced_at, now=now
+        )
 
     @property
     def key(self) -> str:
@@ -98,9 +107,10 @@ async def counts(database: Database, institution_id: int, run_id: int) -> dict[s
 
 
 async def take_up(tx: Transaction, institution_id: int, run_id: int) -> Run | None:
-    """The run, which is under way now; None where it is over, perhaps called off."""
+    """The run, which is under way now, at a pace that is not known yet; None where it is over, perhaps called off."""
     rows = await tx.rows(
-        f"update sync_run set state = $3 where institution_id = $1 and id = $2 and {_OPEN} returning {_COLUMNS}",
+        "update sync_run set state = $3, paced_from = null, paced_at = null"
+        f" where institution_id = $1 and id = $2 and {_OPEN} returning {_COLUMNS}",
         institution_id,
         run_id,
         SyncRunState.RUNNING.value,
@@ -108,15 +118,38 @@ async def take_up(tx: Transaction, institution_id: int, run_id: int) -> Run | No
     return _run(rows[0]) if rows else None
 
 
-async def advance(database: Database, institution_id: int, run_id: int, progress: float) -> None:
-    """How far it is. It never goes back, though a step that a crash cut off does."""
+WAITING = 0.05  # how far a run is while Canvas makes its report, and does not say how far that is
+
+
+async def advance(
+    database: Database,
+    institution_id: int,
+    run_id: int,
+    progress: float,
+    *,
+    rows: int = 0,
+    now: datetime,
+) -> None:
+    """How far it is, and how many rows were read. It never goes back, though a step that a crash cut off does.
+
+    Its pace counts from the first time that it is further than waiting.
+    """
+    furthest = "case when progress < $3 then $3 else progress end"
+    values: list[object] = [progress, rows]
+    paced = ""
+    if progress > WAITING:
+        paced = (
+            f", paced_from = coalesce(paced_from, {furthest}), paced_at = coalesce(paced_at, $5)"
+        )
+        values.append(now)
     await database.transact(
         lambda tx: tx.run(
-            "update sync_run set progress = case when progress < $3 then $3 else progress end"
+            f"update sync_run set progress = {furthest},"
+            f" rows_read = case when rows_read < $4 then $4 else rows_read end{paced}"
             f" where institution_id = $1 and id = $2 and {_OPEN}",
             institution_id,
             run_id,
-            progress,
+            *values,
         )
     )
 
@@ -204,4 +237,6 @@ def _run(row: Row) -> Run:
         started_at=time(row["started_at"]),
         progress=float(row["progress"]),
         message=row["message"],
+        paced_from=row["paced_from"],
+        paced_at=row["paced_at"] and time(row["paced_at"]),
     )

@@ -141,7 +141,11 @@ class AccountWalk:
         left = await walked.how_many(self.database, run.institution_id, run.scope, since=since)
         done = everything - max(0, left - failed)
         await queued_runs.advance(
-            self.database, run.institution_id, run.id, 0.05 + 0.94 * done / max(1, everything)
+            self.database,
+            run.institution_id,
+            run.id,
+            queued_runs.WAITING + 0.94 * done / max(1, everything),
+            now=self.clock(),
         )
 
     async def _spent(self, run: Run, meter: Meter) -> None:

@@ -161,7 +161,9 @@ class CarriedRuns:
             started = await reports.start(
                 place.call(meter), not_before=began - _REPORT_TAKES_AT_MOST
             )
-            await queued_runs.advance(self.database, run.institution_id, run.id, Showing.WAITING)
+            await queued_runs.advance(
+                self.database, run.institution_id, run.id, queued_runs.WAITING, now=self.clock()
+            )
             return {"id": started.id, "ours": started.ours, "began": started.began_at.isoformat()}
 
         started = await tried(steps, "start", start)
@@ -217,7 +219,7 @@ class CarriedRuns:
             account = (
                 run.scope.id if run.scope.kind is ScopeKind.ACCOUNT else await place.reported()
             )
-        async with Showing.of(self.database, run, self.shown_every) as showing:
+        async with Showing.of(self.database, run, self.shown_every, self.clock) as showing:
             while True:
                 try:
                     await import_report(

@@ -23,7 +23,7 @@ async def rows_in(
     job: Job, file: ReportFile, custom_types: Mapping[int, str] | None = None
 ) -> AsyncIterator[Rows]:
     """The file's rows, block by block; what cannot be used is set aside on the way. A server that reads on serves on."""
-    done = 0
+    done = count = 0
     with file.blocks(job.limits) as blocks:
         ahead = iter(blocks)
 
@@ -37,7 +37,10 @@ async def rows_in(
             job.set_aside.add(file.name, rows.bad)
             yield rows
             done += rows.size
-            job.progress(Progress(phase="reading", file=file.name, done=done, total=file.size))
+            count += rows.good.height + rows.bad.height
+            job.progress(
+                Progress(phase="reading", file=file.name, done=done, total=file.size, rows=count)
+            )
 
 
 def hashes_of(job: Job, rows: pl.DataFrame) -> Hashes:

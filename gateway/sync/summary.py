@@ -68,9 +68,10 @@ class Summary:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """`done` of `total` units of the phase: bytes while "reading", rows while "writing"."""
+    """`done` of `total` units of the phase: bytes while "reading", rows while "writing". `rows`: read of the file so far."""
 
     phase: str
     file: str
     done: int
     total: int
+    rows: int | None = None

@@ -36,7 +36,7 @@ CONFIRM = "mutation ($id: ID!) { confirmHeld(id: $id) { syncRun { id state held 
 IMPORT = """mutation ($input: ImportReportInput!) { importReport(input: $input) {
   syncRun { id state source label } errors { code message path } } }"""
 PROGRESS = """subscription ($id: ID!) { syncProgress(id: $id) {
-  id state source progress rowsRead created updated removed unchanged held requests message } }"""
+  id state source progress rowsRead expectedEndAt created updated removed unchanged held requests message } }"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,8 +133,10 @@ async def test_everything_is_synced_by_the_report_of_the_account(
     told = await gateway.followed(await gateway.started({"everything": True}))
 
     assert ("SUCCEEDED", "REPORT") == (told[-1]["state"], told[-1]["source"])
-    progress = [one["progress"] for one in told]
-    assert progress == sorted(progress)
+    for name in ("progress", "rowsRead"):
+        shown = [one[name] for one in told]
+        assert shown == sorted(shown), name
+    assert told[-1]["expectedEndAt"] is None
     for course in gateway.twin.app.state.school.courses.values():
         if course.workflow_state == "available":
             assert await gateway.roster(course.id) == listed(report, course.id)

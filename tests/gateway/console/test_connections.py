@@ -1,5 +1,6 @@
 """The operator's desk: who may sit at it, what stands on it, and what it does."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -94,6 +95,15 @@ async def test_what_is_connected_and_what_was_synced_stands_there(
     await school.covered("enrollment", ended_at=NOW - timedelta(hours=2))
     await school.add("sync_run", label="monday.zip", created=7, message="three lines set aside")
     await school.add("sync_run", state=SyncRunState.HELD.value, held=61, message="61 would leave")
+    await school.add(
+        "sync_run",
+        state=SyncRunState.RUNNING.value,
+        label="nightly",
+        progress=0.4,
+        rows_read=12_000,
+        paced_from=0.1,
+        paced_at=NOW - timedelta(minutes=3),
+    )
     signed_in(browser, await operator_token(school))
 
     said = text_of(browser.get("/console/connections"))
@@ -106,6 +116,7 @@ async def test_what_is_connected_and_what_was_synced_stands_there(
     assert f"{platform.ISSUER}, client {platform.CLIENT_ID}" in said
     assert "monday.zip SUCCEEDED 7" in said
     assert "61 61 would leave" in said
+    assert re.search(r"nightly RUNNING 40%, 12,000 rows, about \d+ minutes left", said)
 
 
 async def test_held_removals_are_let_through_as_many_as_stood_there(
