@@ -43,7 +43,10 @@ _NAMES = {
     *("id", "parent_id", "account_id", "term_id", "course_id", "origin_course_id", "section_id", "person_id"),
     *("associated_person_id", "merged_into_id", "context_course_id", "sync_run_id"),
 }  # fmt: skip
-_TABLES = ("account", "term", "course", "section", "person", "identity", "enrollment", "sync_run")
+_TABLES = (
+    *("account", "term", "course", "section", "person", "identity", "enrollment"),
+    *("coverage", "sync_run"),
+)
 _APART = 10_000_000  # row ids of one institution from those of the next
 
 Points = list[tuple[int, float]]
@@ -136,34 +139,36 @@ def _crowd(server: Server, school: Loaded, most: int) -> Iterable[tuple[int, flo
 
 
 async def _multiply(url: str, first: int, last: int) -> None:
-    """Institutions `first` to `last`, each a copy of the first with row ids of its own."""
+    """Institutions `first` to `last`, each a copy of the first with row ids of its own, made in the server."""
     connection = await asyncpg.connect(url)
     try:
-        for number in range(first, last + 1):
-            await connection.execute(
-                "insert into institution (id, slug, shard, feed_position) values ($1, $2, 1, 0)",
-                number,
-                f"bench-{number}",
-            )
-            for table_name in _TABLES:
-                await connection.execute(await _copying(connection, table_name, number))
-        await connection.execute("analyze")
+        await connection.execute(
+            "insert into institution (id, slug, shard, feed_position)"
+            " select n, 'bench-' || n, 1, 0 from generate_series($1::bigint, $2) n",
+            first,
+            last,
+        )
+        for name in _TABLES:
+            await connection.execute(await _copying(connection, name), first, last)
+        await connection.execute("vacuum (analyze)")  # as a server left alone does by itself
     finally:
         await connection.close()
 
 
-async def _copying(connection: asyncpg.Connection, table_name: str, number: int) -> str:
-    shift = (number - 1) * _APART
+async def _copying(connection: asyncpg.Connection, table_name: str) -> str:
+    """One institution's rows after the other's, so that every index grows at its end."""
     named = await connection.fetch(
         "select column_name from information_schema.columns where table_name = $1 and table_schema = 'public'",
         table_name,
     )
     columns = [row["column_name"] for row in named]
-    values = [f"{name} + {shift}" if name in _NAMES else name for name in columns]
-    values[columns.index("institution_id")] = str(number)
+    shift = f"(n - 1) * {_APART}"
+    values = [f"t.{name} + {shift}" if name in _NAMES else f"t.{name}" for name in columns]
+    values[columns.index("institution_id")] = "n"
     return (
-        f"insert into {table_name} ({', '.join(columns)}) select {', '.join(values)} from {table_name}"
-        " where institution_id = 1"
+        f"insert into {table_name} ({', '.join(columns)}) select {', '.join(values)}"
+        f" from generate_series($1::bigint, $2) n cross join lateral"
+        f" (select * from {table_name} where institution_id = 1 and n > 1 order by id) t"
     )
 
 

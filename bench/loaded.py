@@ -56,6 +56,7 @@ def load(url: str, folder: Path, report_file: Path) -> Loaded:
     config.write_text(
         f'[server]\ndatabase_url = "{url}"\nsecret_key = "benchmarks have no secrets, but a key they need"\n'
         'public_url = "http://127.0.0.1:8000"\n\n[[institution]]\nslug = "bench"\n'
+        'default_max_age = "P30D"\n'  # else all is too old after a quarter of an hour, and each request asks the ledger
     )
     roster = str(Path(sys.executable).with_name("roster"))
     own = ["--config", str(config)]
