@@ -7,6 +7,7 @@ skip or include.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,8 +20,11 @@ from graphql import (
     GraphQLField,
     GraphQLObjectType,
     InlineFragmentNode,
+    ListValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     SelectionNode,
+    ValueNode,
     VariableNode,
     get_argument_values,
     is_abstract_type,
@@ -156,16 +160,14 @@ class Planner:
         return Member(key, name, None, self._resolved(type_, key, nodes, value))
 
     def _value(self, type_: Any, nodes: list[FieldNode]) -> Value:
+        if (plain := _plain(type_)) is not None:
+            return plain
         required = is_non_null_type(type_)
         return Value(self._form(type_.of_type if required else type_, nodes), required)
 
     def _form(self, type_: Any, nodes: list[FieldNode]) -> Form:
         if is_list_type(type_):
             return Each(self._value(type_.of_type, nodes))
-        if isinstance(type_, GraphQLEnumType):
-            return Words({one.value: name for name, one in type_.values.items()})
-        if is_leaf_type(type_):
-            return Leaf(_KEPT.get(type_.name), type_.coerce_output_value)
         if is_object_type(type_):
             return self._object(type_, nodes)
         if is_abstract_type(type_):
@@ -219,12 +221,24 @@ class Planner:
         return listing, Value(around, value.required)
 
 
+@cache
+def _plain(type_: Any) -> Value | None:
+    """Of a scalar or an enumeration, which looks the same in every plan; None: there are fields to select below."""
+    required = is_non_null_type(type_)
+    named = type_.of_type if required else type_
+    if isinstance(named, GraphQLEnumType):
+        return Value(Words({one.value: name for name, one in named.values.items()}), required)
+    if is_leaf_type(named):
+        return Value(Leaf(_KEPT.get(named.name), named.coerce_output_value), required)
+    return None
+
+
 def converted(
     schema: strawberry.Schema, field: GraphQLField, arguments: dict[str, Any]
 ) -> dict[str, Any]:
-    """Arguments as the field's resolver takes them."""
+    """Arguments as the resolver of a list takes them; what is null is left out, which means the same there."""
     return convert_arguments(
-        arguments,
+        {name: value for name, value in arguments.items() if value is not None},
         definition_of(field).arguments,
         schema.schema_converter.scalar_registry,
         schema.config,
@@ -269,17 +283,12 @@ def _without_rows(connection: Object) -> tuple[Object, list[Object]]:
     return Object(connection.type_name, members), rows
 
 
-def _holds_variable(node: Node) -> bool:
-    found = _Variables()
-    visit(node, found)
-    return found.some
-
-
-class _Variables(Visitor):
-    some = False
-
-    def enter_variable(self, *_: object) -> None:
-        self.some = True
+def _holds_variable(node: ValueNode) -> bool:
+    if isinstance(node, ListValueNode):
+        return any(map(_holds_variable, node.values))
+    if isinstance(node, ObjectValueNode):
+        return any(_holds_variable(one.value) for one in node.fields)
+    return isinstance(node, VariableNode)
 
 
 class _Fields:

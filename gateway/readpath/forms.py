@@ -4,7 +4,7 @@ Forms are made of a valid selection (`resolvers.compiling`); what writes values 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -51,15 +51,15 @@ class Member:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Object:
-    """An object of one type; `members` may hold `__typename`."""
+    """An object of one type; `members` may hold `__typename`. `waiting`: those that are resolved on their own."""
 
     type_name: str
     members: tuple[Member, ...]
+    waiting: tuple[Member, ...] = field(init=False)
 
-    @property
-    def waiting(self) -> tuple[Member, ...]:
-        """The members that are resolved on their own."""
-        return tuple(one for one in self.members if one.value is None)
+    def __post_init__(self) -> None:
+        waiting = tuple(one for one in self.members if one.value is None)
+        object.__setattr__(self, "waiting", waiting)  # the class is frozen
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -22,10 +22,15 @@ def encode(type_name: str, row_id: int, pseudonyms: Pseudonyms | None = None) ->
 
 def encoder(type_name: str, pseudonyms: Pseudonyms | None) -> Callable[[int], str]:
     """`encode` for many rows of one type."""
+    plain = plainly(type_name, pseudonyms)
+    return lambda row_id: b2a_base64(plain(row_id), newline=False).decode()
+
+
+def plainly(type_name: str, pseudonyms: Pseudonyms | None) -> Callable[[int], bytes]:
+    """The same before base64, which msgspec makes of bytes by itself."""
     if pseudonyms and type_name in TYPES:
-        return lambda row_id: encode(type_name, row_id, pseudonyms)
-    form = f"{type_name}:%d".encode()
-    return lambda row_id: b2a_base64(form % row_id, newline=False).decode()
+        return lambda row_id: f"{type_name}:{pseudonyms.of(type_name, row_id)}".encode()
+    return f"{type_name}:%d".encode().__mod__
 
 
 def decode(node_id: str, pseudonyms: Pseudonyms | None = None) -> tuple[str, int]:

@@ -86,7 +86,7 @@ def camel(column: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _NodeId:
+class NodeId:
     type_name: str
 
     def __call__(self, reader: Reader, row_id: int) -> str:
@@ -95,14 +95,14 @@ class _NodeId:
 
 def made_for(reader: Reader, make: Callable[..., Any]) -> Callable[..., Any]:
     """What makes a field for one reader: every row has an id, so much of making it is done once."""
-    if isinstance(make, _NodeId):
+    if isinstance(make, NodeId):
         return node_ids.encoder(make.type_name, reader.rights.pseudonyms)
     return partial(make, reader)
 
 
 def _ids(type_name: str) -> dict[str, Field]:
     return {
-        "id": Field(("{t}.id",), _NodeId(type_name)),
+        "id": Field(("{t}.id",), NodeId(type_name)),
         "canvasId": Field(("{t}.canvas_id",), _canvas_id),
     }
 

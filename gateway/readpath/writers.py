@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.readpath import node_ids
 from gateway.readpath.connections import Record
 from gateway.readpath.forms import (
     TYPE_NAME,
@@ -24,7 +25,7 @@ from gateway.readpath.forms import (
     Words,
     Written,
 )
-from gateway.readpath.registry import Reader, made_for
+from gateway.readpath.registry import NodeId, Reader, made_for
 from gateway.readpath.shapes import Decode, Placed
 
 # For each object with members that are resolved on their own: its rows, and what was written of each.
@@ -32,6 +33,7 @@ Waiting = list[list[tuple[Any, dict[str, Any]]]]
 
 _KEPT_LAYOUTS = 16
 _KEPT_CODES = 256
+_KEPT_STRUCTS = 256
 
 _Layout = tuple[Placed, int]  # where a row's parts stand, and how wide its record is
 
@@ -78,7 +80,7 @@ class RecordWriter:
                 return []
             if not bound:
                 write, makes = self._function(placed, len(records[0]))
-                bound.extend((write, *(made_for(reader, make) for make in makes)))
+                bound.extend((write, *(_written_for(reader, make) for make in makes)))
             rows: list[Any] = bound[0](records, waiting, *bound[1:])
             return rows
 
@@ -216,15 +218,20 @@ class _RecordSource(_Source):
                 f"{one.key!r}: {self._shown(form, one, placed)}" for one in form.members
             )
             return f"wait(waiting[{place}], {self._keys(form, placed)}, {{{members}}})"
-        names = [f"f{number}" for number in range(len(form.members))]
-        struct = msgspec.defstruct(
-            form.type_name,
-            [(name, Any) for name in names],
-            rename={name: one.key for name, one in zip(names, form.members, strict=True)},
-            gc=False,
-        )
+        struct = _struct(form.type_name, tuple(one.key for one in form.members))
         arguments = ", ".join(self._shown(form, one, placed) for one in form.members)
         return f"{self.known(struct)}({arguments})"
+
+    def _leaf(self, form: Leaf, raw: str, *, required: bool) -> str:
+        """Columns, and what is made of them, are of the type that their scalar shows as it is."""
+        if form.kept is None:
+            return super()._leaf(form, raw, required=required)
+        if not required:
+            return raw
+        if raw.isidentifier():
+            return f"(null() if {raw} is None else {raw})"
+        name = self._name("v")
+        return f"(null() if ({name} := {raw}) is None else {name})"
 
     def _keys(self, form: Object, placed: Placed) -> str:
         """What the resolvers of its waiting members may want to know of the row."""
@@ -261,6 +268,24 @@ class _RecordSource(_Source):
             raw = f"m{len(self.makes)}({', '.join(f'c{place}' for place in field.places)})"
             self.makes.append(field.make)
         return raw if field.veil is None else f"({raw} if c{field.veil} else None)"
+
+
+def _written_for(reader: Reader, make: Callable[..., Any]) -> Callable[..., Any]:
+    """What makes a field of one reader's answers, as it is encoded."""
+    if isinstance(make, NodeId):
+        return node_ids.plainly(make.type_name, reader.rights.pseudonyms)
+    return made_for(reader, make)
+
+
+@lru_cache(maxsize=_KEPT_STRUCTS)
+def _struct(type_name: str, keys: tuple[str, ...]) -> type[msgspec.Struct]:
+    names = [f"f{number}" for number in range(len(keys))]
+    return msgspec.defstruct(
+        type_name,
+        [(name, Any) for name in names],
+        rename=dict(zip(names, keys, strict=True)),
+        gc=False,
+    )
 
 
 def _waiting_of(form: Object) -> list[Object]:
