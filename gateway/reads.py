@@ -126,8 +126,11 @@ class Reads:
         What cannot be had is told in the outcome and never raised. `explained`: every source is asked what it offers,
         also where the store will do.
         """
-        if not explained and (known := self.known(needs, asking)) is not None:
-            return known
+        recent = self._recent[asking.viewer.institution_id]
+        if not explained:
+            if (known := recent.of(needs, asking.now)) is not None:
+                return known
+            recent.renew(needs, asking.now)
         offers = await self._offers(needs, asking, everybody=explained)
         answers = await self._planned(needs, offers, asking)
         level = Level(
@@ -139,7 +142,7 @@ class Reads:
         )
         outcomes = await asyncio.gather(*map(level.meet, needs, answers))
         if not explained:
-            self._recent[asking.viewer.institution_id].learn(outcomes, asking.now)
+            recent.learn(outcomes, asking.now)
         for outcome in outcomes:
             if outcome.wants_refresh(asking.now):
                 self._refresh(outcome.need, asking.viewer)

@@ -34,6 +34,12 @@ class Recent:
             found.append(known[0])
         return found
 
+    def renew(self, needs: Iterable[Need], now: datetime) -> None:
+        """They are being asked for: who comes meanwhile takes what was known, or a busy moment's all would ask the same."""
+        for need in needs:
+            if known := self._outcomes.get(need):
+                self._outcomes[need] = (known[0], now)
+
     def learn(self, outcomes: Iterable[Outcome], now: datetime) -> None:
         if len(self._outcomes) >= _KEPT:
             self._outcomes.clear()
@@ -41,3 +47,5 @@ class Recent:
             local = outcome.by is not None and outcome.by.source is Source.LOCAL
             if local and not outcome.tries and not outcome.is_stale(now):
                 self._outcomes[outcome.need] = (outcome, now)
+            else:
+                self._outcomes.pop(outcome.need, None)

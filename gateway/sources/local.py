@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from gateway.batch import Taken
@@ -25,6 +26,7 @@ _TYPES = {
 }
 _OF_PEOPLE = frozenset({FieldGroup.NAME, FieldGroup.LOGIN, FieldGroup.CONTACT})
 _EVERY_GROUP = frozenset(FieldGroup)
+_EVERY_STATE = frozenset(EnrollmentState)
 
 
 class _Known(NamedTuple):
@@ -131,7 +133,7 @@ def _offer(place: int, need: Need, known: _Known, *, eyes: int | None) -> Offer:
         needs=frozenset({place}),
         subjects=frozenset({need.subject}),
         groups=frozenset[FieldGroup]().union(*map(_groups, used)) if used else _EVERY_GROUP,
-        states=_states(used[0]) if used else frozenset(EnrollmentState),
+        states=_states(used[0]) if used else _EVERY_STATE,
         as_of=min((cover.began_at for cover in used), default=None),
         whole=all(cover.ended for cover in used),
         eyes=eyes,
@@ -167,9 +169,21 @@ def _shows(cover: Cover, states: Collection[EnrollmentState]) -> bool:
 
 def _groups(cover: Cover) -> frozenset[FieldGroup]:
     """No word means all of a record's fields, but of a membership list that privacy let nothing through."""
-    told = cover.groups or (() if cover.source is Source.NRPS else FieldGroup)
-    return frozenset(FieldGroup(word) for word in told)
+    if cover.groups:
+        return _field_groups(cover.groups)
+    return frozenset() if cover.source is Source.NRPS else _EVERY_GROUP
+
+
+# A read covers many places in the same words.
+@lru_cache(maxsize=256)
+def _field_groups(words: frozenset[str]) -> frozenset[FieldGroup]:
+    return frozenset(map(FieldGroup, words))
+
+
+@lru_cache(maxsize=256)
+def _enrollment_states(words: frozenset[str]) -> frozenset[EnrollmentState]:
+    return frozenset(map(EnrollmentState, words))
 
 
 def _states(cover: Cover) -> frozenset[EnrollmentState]:
-    return frozenset(EnrollmentState(word) for word in cover.states or EnrollmentState)
+    return _enrollment_states(cover.states) if cover.states else _EVERY_STATE

@@ -104,6 +104,17 @@ async def test_the_ledger_is_not_read_for_every_query_of_a_busy_moment(house: Ho
     assert 1 == len(house.api.reads)  # the moment is not over, and the facts are too old
 
 
+async def test_when_a_moment_is_over_one_asks_the_ledger_for_all_who_come(house: House) -> None:
+    house.keep(old=60)
+    await house.one(a_need(seconds=90))
+    house.clock.advance(seconds=2)
+
+    outcomes = await asyncio.gather(*(house.one(a_need(seconds=90)) for _ in range(10)))
+
+    assert 2 == house.store.asked
+    assert all(one.by is not None for one in outcomes)
+
+
 async def test_what_is_too_old_is_read_anew_from_the_cheapest(house: House) -> None:
     house.keep(old=60)
 
