@@ -23,13 +23,13 @@ _NAMED = re.compile(
 )
 
 
-# Whether a table is empty in the whole database: then it is filled before its indexes are made.
-_IS_EMPTY = re.compile(r"select id from \w+ limit 1")
+# Whether a table holds nothing of anybody else in the whole database: then it is filled before its indexes are made.
+_NEWEST = re.compile(r"select id from \w+ order by id desc limit 1")
 
 
 def unscoped(sql: str) -> list[str]:
     """The tables that this statement names without an institution."""
-    if _IS_EMPTY.fullmatch(sql):
+    if _NEWEST.fullmatch(sql):
         return []
     named = list(_NAMED.finditer(sql))
     return [one["table"] for one in named if not _is_scoped(sql, one, alone=len(named) == 1)]

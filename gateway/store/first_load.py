@@ -1,119 +1,99 @@
-"""A table that is empty in the whole database is filled bare: keys and indexes go, the rows come, keys and indexes return.
+"""A table that is empty in the whole database is filled without looking for what is there, and its indexes are made at last.
 
-All in one transaction, so a crash leaves the empty table as it was. Nobody can be waiting for rows that are not there yet;
-a table that holds anything is filled in chunks instead (`merging`).
+It goes by chunks, each one short transaction under the institution's lock, so readers and writers wait for one chunk, or for
+one index, and a crash leaves whole chunks, which the next import finds done. Keys stand all the time. As soon as anybody else has written
+to the table the rest has to be merged (`merging`).
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
-from gateway.store import bulk, statistics
+from gateway.store import bulk, merging, statistics
+from gateway.store.columns import indexes_of
 from gateway.uow import Database, Dialect, Transaction
 
-
-@dataclass(frozen=True, kw_only=True)
-class _Index:
-    drop: str
-    create: str
+TABLES = ("person", "identity", "enrollment")
 
 
-async def is_empty(tx: Transaction, table: str) -> bool:
-    """Looked at again inside the transaction that fills it."""
-    return not await tx.rows(f"select id from {table} limit 1")
+class FirstLoad:
+    """Of some tables, for one institution."""
+
+    def __init__(self, institution_id: int, *tables: str) -> None:
+        self._institution_id = institution_id
+        self._newest = dict.fromkeys(tables, 0)  # the last ids that were written, all of them ours
+
+    async def may_begin(self, store: Database | Transaction) -> bool:
+        """Whether the tables are empty; or, once it has begun, hold nothing of anybody else."""
+        for table, newest in self._newest.items():
+            rows = await store.rows(f"select id from {table} order by id desc limit 1")
+            if [int(row["id"]) for row in rows] != [newest] * bool(newest):
+                return False
+        return True
+
+    async def goes_on(self, tx: Transaction) -> bool:
+        """The same under the institution's lock, where it stays so."""
+        await merging.lock(tx, self._institution_id)
+        return await self.may_begin(tx)
+
+    @asynccontextmanager
+    async def without_indexes(self, database: Database) -> AsyncIterator[bool]:
+        """Whether it has begun; at the end, however it comes, the tables have their indexes."""
+        try:
+            yield await database.transact(self._put_off)
+        finally:
+            await make_indexes(database, *self._newest)
+            await statistics.refresh(database, self._newest)  # an empty table's would mislead
+
+    async def put(self, tx: Transaction, table: str, rows: pl.DataFrame) -> pl.Series:
+        """The rows into the table; their ids."""
+        ids = pl.Series("id", await _next_ids(tx, table, rows.height), dtype=pl.Int64)
+        await bulk.copy_in(tx, table, rows.with_columns(ids))
+        self._newest[table] = int(ids[-1]) if len(ids) else self._newest[table]
+        return ids
+
+    async def _put_off(self, tx: Transaction) -> bool:
+        if not await self.goes_on(tx):
+            return False
+        for table in self._newest:
+            for name in indexes_of(table):
+                await tx.run(f"drop index if exists {name}")
+        return True
 
 
-async def is_empty_now(database: Database, table: str) -> bool:
-    return not await database.rows(f"select id from {table} limit 1")
+async def make_indexes(database: Database, *tables: str) -> None:
+    """Those that a first load has put off, this one or one that a crash ended; each in a transaction of its own."""
+    for table in tables:
+        rows = await database.rows(_INDEXES[database.dialect], table)
+        made = {str(row["name"]) for row in rows}
+        for name, columns in indexes_of(table).items():
+            if name not in made:
+                await database.transact(partial(_create, name=name, table=table, columns=columns))
 
 
-async def fill(
-    tx: Transaction,
-    table: str,
-    frames: Iterable[pl.DataFrame],
-    first: int,
-    loaded: Callable[[int], None],
-) -> int:
-    """All frames into the empty `table`, with ids from `first` on; how many rows. `loaded` hears of each frame's."""
-    total = 0
-    async with _bare(tx, table):
-        async for frame in _ahead(iter(frames)):
-            ids = pl.int_range(first + total, first + total + pl.len()).alias("id")
-            await bulk.copy_in(tx, table, frame.with_columns(ids))
-            total += frame.height
-            loaded(frame.height)
-    await _ids_are_taken(tx, table)
-    await statistics.analyze(
-        tx, table
-    )  # those of the empty table would mislead every plan from here on
-    return total
+async def _create(tx: Transaction, *, name: str, table: str, columns: Sequence[str]) -> None:
+    await tx.run(f"create index if not exists {name} on {table} ({', '.join(columns)})")
 
 
-async def _ahead(frames: Iterator[pl.DataFrame]) -> AsyncIterator[pl.DataFrame]:
-    """Each frame, while the next is made in a thread: the database and the frames each have a core."""
-    coming = asyncio.ensure_future(asyncio.to_thread(next, frames, None))
-    try:
-        while (frame := await coming) is not None:
-            coming = asyncio.ensure_future(asyncio.to_thread(next, frames, None))
-            yield frame
-    finally:
-        await asyncio.wait([coming])
-
-
-@asynccontextmanager
-async def _bare(tx: Transaction, table: str) -> AsyncIterator[None]:
-    indexes = await (_of_sqlite if tx.dialect is Dialect.SQLITE else _of_postgres)(tx, table)
-    for index in indexes:
-        await tx.run(index.drop)
-    yield
-    for index in reversed(indexes):
-        await tx.run(index.create)
-
-
-async def _of_sqlite(tx: Transaction, table: str) -> list[_Index]:
-    """Those of unique constraints belong to the table and stay."""
-    rows = await tx.rows(
-        "select name, sql from sqlite_master where type = 'index' and tbl_name = $1 and sql is not null"
-        " order by name",
-        table,
-    )
-    return [_Index(drop=f'drop index "{row["name"]}"', create=row["sql"]) for row in rows]
-
-
-async def _of_postgres(tx: Transaction, table: str) -> list[_Index]:
-    """Constraints last, so that they come back first."""
-    rows = await tx.rows(
-        "select i.relname as name, c.conname as constraint_name, pg_get_indexdef(x.indexrelid) as index_sql,"
-        " pg_get_constraintdef(c.oid) as constraint_sql from pg_index x join pg_class i on i.oid = x.indexrelid"
-        " left join pg_constraint c on c.conindid = x.indexrelid and c.contype in ('p', 'u')"
-        " where x.indrelid = cast(cast($1 as text) as regclass) order by c.conname nulls first, i.relname",
-        table,
-    )
-    return [
-        _Index(
-            drop=f'alter table {table} drop constraint "{row["name"]}"',
-            create=f'alter table {table} add constraint "{row["name"]}" {row["constraint_sql"]}',
-        )
-        if row["constraint_name"]
-        else _Index(drop=f'drop index "{row["name"]}"', create=row["index_sql"])
-        for row in rows
-    ]
-
-
-async def next_id(tx: Transaction, table: str) -> int:
+async def _next_ids(tx: Transaction, table: str, count: int) -> Sequence[int]:
     if tx.dialect is Dialect.SQLITE:
-        rows = await tx.rows("select seq as id from sqlite_sequence where name = $1", table)
-        return 1 + (int(rows[0]["id"]) if rows else 0)
-    rows = await tx.rows(f"select nextval(pg_get_serial_sequence('{table}', 'id')) as id")
-    return int(rows[0]["id"])
+        rows = await tx.rows("select seq from sqlite_sequence where name = $1", table)
+        first = 1 + (int(rows[0]["seq"]) if rows else 0)
+        return range(first, first + count)
+    # the sequence is looked up once: for each id it would take longer than all else about a row
+    rows = await tx.rows(
+        f"select array_agg(nextval(s.sequence)) as ids from generate_series(1, $1),"
+        f" (select pg_get_serial_sequence('{table}', 'id')::regclass as sequence offset 0) s",
+        count,
+    )
+    ids: Sequence[int] = rows[0]["ids"] or ()
+    return ids
 
 
-async def _ids_are_taken(tx: Transaction, table: str) -> None:
-    """SQLite notes the highest id by itself."""
-    if tx.dialect is Dialect.POSTGRES:
-        await tx.run(
-            f"select setval(pg_get_serial_sequence('{table}', 'id'), coalesce(max(id), 1)) from {table}"
-        )
+_INDEXES = {
+    Dialect.SQLITE: "select name from sqlite_master where type = 'index' and tbl_name = $1",
+    Dialect.POSTGRES: "select indexname as name from pg_indexes"
+    " where schemaname = current_schema() and tablename = $1",
+}

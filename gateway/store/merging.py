@@ -14,7 +14,7 @@ import polars as pl
 from gateway.changes import FIELDS
 from gateway.merge import poorer_than, richer_than
 from gateway.store import bulk, dialects
-from gateway.store.shapes import Group, Shape
+from gateway.store.shapes import NAMELESS, Group, Shape
 from gateway.uow import Dialect, Transaction
 from models.roster import ChangeKind, Source
 
@@ -115,8 +115,9 @@ async def stage(
     await dialects.know_size(tx, "staged")
     if not match:
         return 0
+    nameless = await _has_nameless(tx, shape, telling.institution_id)
     for condition in shape.by_canvas_id if "canvas_id" in told.columns else shape.by_sis_id:
-        if _answerable(condition, told.columns):
+        if _answerable(condition, told.columns) and (nameless or NAMELESS not in condition):
             await tx.run(
                 # + 0: a bare min would tempt the planner to walk the whole table in the order of its ids
                 f"update staged as s set id = (select min(t.id + 0) from {shape.table} t where t.institution_id ="
@@ -125,6 +126,16 @@ async def stage(
     return await tx.run(
         "delete from staged where id is not null"
         " and n not in (select min(n) from staged where id is not null group by id)"
+    )
+
+
+async def _has_nameless(tx: Transaction, shape: Shape, institution_id: int) -> bool:
+    """Whether any row is without its Canvas id: looking for one among a million, row by row, takes long."""
+    return bool(
+        await tx.rows(
+            f"select t.id from {shape.table} t where t.institution_id = $1 and t.canvas_id is null limit 1",
+            institution_id,
+        )
     )
 
 

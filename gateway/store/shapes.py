@@ -7,6 +7,9 @@ from gateway.changes import SubjectType
 from gateway.merge import COARSE_ENROLLMENT_STATES, COARSE_SOURCES, UNTOLD_COURSE_STATES
 from models.roster import FieldGroup, IdentityKind
 
+# A unary plus keeps the planner off a column's index: nobody knows how many rows have no Canvas id.
+NAMELESS = "+t.canvas_id is null"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
@@ -53,7 +56,7 @@ def _record(table: str, subject: SubjectType, *columns: str, **more: object) -> 
     group = Group(columns=frozenset({"canvas_id", "sis_id", "name", "state", *columns}))
     known_by_canvas_id = (
         "t.canvas_id = s.canvas_id",
-        "+t.canvas_id is null and t.sis_id = s.sis_id",
+        f"{NAMELESS} and t.sis_id = s.sis_id",
     )
     shape = Shape(
         table=table,
@@ -131,15 +134,14 @@ PERSON = Shape(
     by_canvas_id=(
         "t.canvas_id = s.canvas_id",
         # a launch or a roster came before the report
-        f"+t.canvas_id is null and {_holder(IdentityKind.CANVAS_UUID, 'uuid')}",
-        f"+t.canvas_id is null and {_holder(IdentityKind.SIS_USER_ID, 'sis_id')}",
+        f"{NAMELESS} and {_holder(IdentityKind.CANVAS_UUID, 'uuid')}",
+        f"{NAMELESS} and {_holder(IdentityKind.SIS_USER_ID, 'sis_id')}",
     ),
     by_sis_id=(_holder(IdentityKind.SIS_USER_ID, "sis_id"),),
     absent={"sort_key": "''", "search_key": "''"},
     tombstone=False,  # whose logins are all deleted is still somebody: the state says it
 )
-# A unary plus keeps the planner off a column's index: a person has few enrollments, a course many, and nobody knows how
-# many rows have no Canvas id.
+# A person has few enrollments, a course many.
 _SAME_PART = "t.person_id = s.person_id and t.type = s.type and (t.role_id is null or s.role_id is null or t.role_id = s.role_id)"
 _SAME_OBSERVED = "coalesce(t.associated_person_id, 0) = coalesce(s.associated_person_id, 0)"
 _SAME_SECTION = f"{_SAME_PART} and +t.section_id = s.section_id"
@@ -166,9 +168,9 @@ ENROLLMENT = Shape(
     ),
     by_canvas_id=(
         "t.canvas_id = s.canvas_id",
-        f"+t.canvas_id is null and {_SAME_SECTION} and {_SAME_OBSERVED}",
-        f"+t.canvas_id is null and t.section_id is null and {_SAME_COURSE} and {_SAME_OBSERVED}",
-        f"+t.canvas_id is null and t.associated_person_id is null and {_SAME_SECTION}",
+        f"{NAMELESS} and {_SAME_SECTION} and {_SAME_OBSERVED}",
+        f"{NAMELESS} and t.section_id is null and {_SAME_COURSE} and {_SAME_OBSERVED}",
+        f"{NAMELESS} and t.associated_person_id is null and {_SAME_SECTION}",
     ),
     by_sis_id=(
         f"{_SAME_SECTION} and {_SAME_OBSERVED} and t.removed_at is null",

@@ -3,6 +3,8 @@
 After it the report is known to be whole and usable, and what the store has already is known to need nothing.
 """
 
+import asyncio
+
 import numpy as np
 import polars as pl
 
@@ -152,7 +154,7 @@ async def _check_users(job: Job, file: ReportFile) -> Checked:
     checked.changed_people = checked.people[~same]
     checked.unchanged = int(same.sum())
     if len(checked.changed_people):
-        checked.contested = _contested(job)
+        checked.contested = await asyncio.to_thread(_contested, job)
     return checked
 
 

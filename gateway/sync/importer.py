@@ -5,6 +5,7 @@ any report takes up what is left: what was written is found to be there, and the
 """
 
 import asyncio
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +16,7 @@ import numpy as np
 import xxhash
 
 from gateway.merge import Guard
-from gateway.store import ledger, runs, statistics
+from gateway.store import first_load, ledger, runs, statistics
 from gateway.store.institutions import Institution
 from gateway.sync import closing, writing
 from gateway.sync.absent import Spoken, judge_absent
@@ -80,11 +81,17 @@ async def import_report(  # noqa: PLR0913  each has a name, and most a default
     if as_of is not None:
         job.report = replace(report, written_at_from="as given")
     async with runs.one_at_a_time(database, institution.id):
-        with tempfile.TemporaryDirectory(prefix="roster-import-") as folder:
-            job.stage = Stage(Path(folder))
+        await first_load.make_indexes(database, *first_load.TABLES)
+        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="roster-import-"))
+        try:
+            job.stage = Stage(folder)
             await _leave_out_what_is_old(job)
             await check(job)
             return await _run(job, await asyncio.to_thread(_fingerprint, path))
+        finally:
+            await asyncio.to_thread(
+                shutil.rmtree, folder
+            )  # thousands of files, one after the other
 
 
 async def _leave_out_what_is_old(job: Job) -> None:

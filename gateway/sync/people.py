@@ -1,11 +1,13 @@
 """Users into people: whose logins changed, whose aliases end and open, who claims what another has."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import numpy as np
 import polars as pl
 
-from gateway.store import first_load, identities, merging
+from gateway.store import identities, merging
+from gateway.store.first_load import FirstLoad
 from gateway.store.identities import Held
 from gateway.store.merging import Merged
 from gateway.store.shapes import PERSON
@@ -13,11 +15,10 @@ from gateway.sync import logins
 from gateway.sync.job import Job
 from gateway.sync.logins import People
 from gateway.sync.report_columns import RosterFile
-from gateway.sync.stage import Stage, in_chunks
 from gateway.uow import Transaction
 from models.roster import IdentityKind
 
-FRAME = 5_000  # rows that go to an empty table at once
+_ROWS_EACH = 5  # of a person, their aliases counted
 
 _CALLED = {
     IdentityKind.SIS_USER_ID: "SIS id",
@@ -32,62 +33,80 @@ async def write_users(job: Job, advanced: Callable[[int], None]) -> Merged:
     """Everybody in users.csv whose logins the store has not just so. `advanced` hears of rows written."""
     if not len(job.checked[RosterFile.USERS].changed_people):
         return Merged()
-    if (created := await _first_load(job, advanced)) is not None:
-        return Merged(created=created)
-    total = Merged()
+    load = FirstLoad(job.institution.id, PERSON.table, "identity")
+    if not await load.may_begin(job.database):
+        return await _write_chunks(job, _chunks(job), advanced)
+    chunks, total = _chunks(job), Merged()
+    async with load.without_indexes(job.database) as begun:
+        refused = None
+        if begun:
+            total, refused = await _filled(job, load, chunks, advanced)
+    # somebody else has written to the tables: the rest has to be compared
+    rest = chunks if refused is None else _first(refused, chunks)
+    return total + await _write_chunks(job, rest, advanced)
+
+
+async def _chunks(job: Job) -> AsyncIterator[pl.DataFrame]:
+    """All logins of so many people at a time, of those whose logins the store has not just so."""
     for bucket in job.stage.buckets(RosterFile.USERS):
         rows = await _changed_logins(job, bucket)
-        for people in (
-            rows["who"].unique(maintain_order=True).to_frame().iter_slices(job.limits.chunk_rows)
-        ):
-            chunk = rows.join(people, on="who", how="semi", maintain_order="left")
-            total += await _Chunk(job, RosterFile.USERS, logins.people_of).write(chunk)
-            advanced(chunk.height)
-    return total
+        everybody = rows["who"].unique(maintain_order=True).to_frame()
+        for people in everybody.iter_slices(max(1, job.limits.chunk_rows // _ROWS_EACH)):
+            yield rows.join(people, on="who", how="semi", maintain_order="left")
 
 
 async def _changed_logins(job: Job, bucket: int) -> pl.DataFrame:
-    rows = pl.concat(job.stage.frames(RosterFile.USERS, bucket))
+    rows = await asyncio.to_thread(pl.concat, job.stage.frames(RosterFile.USERS, bucket))
     changed = pl.Series(job.checked[RosterFile.USERS].changed_people, dtype=pl.Int64)
     return await _without_contested(job, rows.filter(pl.col("who").is_in(changed.implode())))
 
 
-async def _first_load(job: Job, advanced: Callable[[int], None]) -> int | None:
-    """All people and their aliases into the two empty tables at once. None when they are not empty."""
-    tables = (PERSON.table, "identity")
-    for table in tables:
-        if not await first_load.is_empty_now(job.database, table):
-            return None
-    resolved, count = Stage(job.stage.folder / PERSON.table), 0
-    for bucket in job.stage.buckets(RosterFile.USERS):
-        built = logins.people_of(await _changed_logins(job, bucket))
-        numbered = built.people.with_columns(number=pl.int_range(count, count + pl.len()))
-        aliases = built.aliases.join(numbered.select("who", "number"), on="who")
-        resolved.put(RosterFile.USERS, built.people, bucket=0)
-        resolved.put(RosterFile.USERS, aliases.select("number", "kind", "scope", "value"), bucket=1)
-        count += built.people.height
-    telling = job.telling(PERSON.table)
+async def _write_chunks(
+    job: Job, chunks: AsyncIterator[pl.DataFrame], advanced: Callable[[int], None]
+) -> Merged:
+    total = Merged()
+    async for chunk in chunks:
+        total += await _Chunk(job, RosterFile.USERS, logins.people_of).write(chunk)
+        advanced(chunk.height)
+    return total
 
-    async def work(tx: Transaction) -> int | None:
-        await merging.lock(tx, telling.institution_id)
-        if not all([await first_load.is_empty(tx, table) for table in tables]):
-            return None
-        first = await first_load.next_id(tx, PERSON.table)
-        people = (
-            merging.as_stored(PERSON, frame, telling)
-            for frame in resolved.frames(RosterFile.USERS, 0)
-        )
-        created = await first_load.fill(tx, PERSON.table, people, first, advanced)
-        aliases = (
-            identities.as_stored(frame.with_columns(person_id=first + pl.col("number")), telling)
-            for frame in in_chunks(resolved.frames(RosterFile.USERS, 1), FRAME)
-        )
-        await first_load.fill(
-            tx, "identity", aliases, await first_load.next_id(tx, "identity"), lambda _: None
-        )
-        return created
 
-    return await job.database.transact(work)
+async def _filled(
+    job: Job,
+    load: FirstLoad,
+    chunks: AsyncIterator[pl.DataFrame],
+    advanced: Callable[[int], None],
+) -> tuple[Merged, pl.DataFrame | None]:
+    """Chunk after chunk, people with their aliases, as long as nobody else writes there; the first that was not written."""
+    telling, total = job.telling(PERSON.table), Merged()
+    async for chunk in chunks:
+        built = await asyncio.to_thread(logins.people_of, chunk)
+        people = merging.as_stored(PERSON, built.people, telling)
+
+        async def work(
+            tx: Transaction, built: People = built, people: pl.DataFrame = people
+        ) -> bool:
+            if not await load.goes_on(tx):
+                return False
+            named = built.people.select("who", person_id=await load.put(tx, PERSON.table, people))
+            # in the order of their key, so that each of its pages is visited once
+            aliases = built.aliases.join(named, on="who").sort("kind", "scope", "value")
+            await load.put(tx, "identity", identities.as_stored(aliases, telling))
+            return True
+
+        if not await job.database.transact(work):
+            return total, chunk
+        total += Merged(created=built.people.height)
+        advanced(chunk.height)
+    return total, None
+
+
+async def _first(
+    one: pl.DataFrame, others: AsyncIterator[pl.DataFrame]
+) -> AsyncIterator[pl.DataFrame]:
+    yield one
+    async for other in others:
+        yield other
 
 
 async def write_named(job: Job, which: RosterFile, canvas_ids: pl.Series) -> None:

@@ -1,6 +1,7 @@
 """Rows that wait on disk between checking and writing, so that a file of any size needs the same memory."""
 
-from collections.abc import Iterable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
 import polars as pl
@@ -57,3 +58,20 @@ def in_chunks(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFram
             held, height = [], 0
     if height:
         yield from pl.concat(held).iter_slices(rows)
+
+
+async def apart(frames: Iterator[pl.DataFrame]) -> AsyncIterator[pl.DataFrame]:
+    """Each frame, made in a thread: meanwhile, and between any two, the loop serves others."""
+    while (frame := await asyncio.to_thread(next, frames, None)) is not None:
+        yield frame
+
+
+async def ahead(frames: Iterator[pl.DataFrame]) -> AsyncIterator[pl.DataFrame]:
+    """The same, the next one being made while this is at work: frames that change nothing but themselves."""
+    coming = asyncio.ensure_future(asyncio.to_thread(next, frames, None))
+    try:
+        while (frame := await coming) is not None:
+            coming = asyncio.ensure_future(asyncio.to_thread(next, frames, None))
+            yield frame
+    finally:
+        await asyncio.wait([coming])

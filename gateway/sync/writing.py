@@ -4,12 +4,13 @@ A chunk is one short transaction that holds the institution's lock: rows, feed a
 whole chunks and an open run, and the next import finds them done. Readers and launches wait for one chunk at most.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 
 import numpy as np
 import polars as pl
 
-from gateway.store import first_load, merging
+from gateway.store import merging
+from gateway.store.first_load import FirstLoad
 from gateway.store.known import Numbers, contains
 from gateway.store.merging import Merged
 from gateway.store.shapes import ACCOUNT, COURSE, ENROLLMENT, PERSON, SECTION, TERM, Shape
@@ -18,11 +19,9 @@ from gateway.sync.job import Job
 from gateway.sync.references import References
 from gateway.sync.report_columns import RosterFile
 from gateway.sync.search_keys import with_keys
-from gateway.sync.stage import Stage, in_chunks
+from gateway.sync.stage import Stage, ahead, apart, in_chunks
 from gateway.sync.summary import Counts, Progress
 from gateway.uow import Transaction
-
-FRAME = 5_000  # rows that go to an empty table at once
 
 Step = Callable[["Writer", pl.DataFrame], Awaitable[None]]
 Resolve = Callable[["Writer", pl.DataFrame], Awaitable[pl.DataFrame]]
@@ -39,7 +38,7 @@ class Writer:
         self._written = 0
 
     async def records(self, which: RosterFile, step: Step) -> None:
-        for frame in in_chunks(self.frames(which), self.chunk_rows):
+        async for frame in apart(in_chunks(self.frames(which), self.chunk_rows)):
             await step(self, frame)
 
     def frames(self, which: RosterFile) -> Iterator[pl.DataFrame]:
@@ -68,32 +67,42 @@ class Writer:
         return total
 
     async def first_load(self, which: RosterFile, shape: Shape, resolve: Resolve) -> bool:
-        """All rows of the file into the empty table at once. False when it is not empty."""
+        """All rows of the file into the empty table. False when it is not empty."""
         database = self.job.database
-        if not self.job.by_canvas_id or not await first_load.is_empty_now(database, shape.table):
+        load = FirstLoad(self.job.institution.id, shape.table)
+        if not self.job.by_canvas_id or not await load.may_begin(database):
             return False
         resolved = Stage(self.job.stage.folder / shape.table)
-        for frame in self.frames(which):
+        async for frame in apart(self.frames(which)):
             resolved.put(which, await resolve(self, frame))
-        telling = self.job.telling(shape.table)
+        chunks = ahead(in_chunks(resolved.frames(which), self.chunk_rows))
+        async with load.without_indexes(database) as begun:
+            refused = await self._filled(which, shape, load, chunks) if begun else None
+        # somebody else has written to the table: the rest has to be compared
+        if refused is not None:
+            await self.merge(which, shape, refused)
+        async for chunk in chunks:
+            await self.merge(which, shape, chunk)
+        return True
 
-        async def work(tx: Transaction) -> int | None:
-            await merging.lock(tx, telling.institution_id)
-            if not await first_load.is_empty(tx, shape.table):
-                return None
-            rows = (
-                merging.as_stored(shape, frame, telling)
-                for frame in in_chunks(resolved.frames(which), FRAME)
-            )
-            first = await first_load.next_id(tx, shape.table)
-            return await first_load.fill(
-                tx, shape.table, rows, first, lambda n: self.advanced(which, n)
-            )
+    async def _filled(
+        self, which: RosterFile, shape: Shape, load: FirstLoad, chunks: AsyncIterator[pl.DataFrame]
+    ) -> pl.DataFrame | None:
+        """Chunk after chunk, as long as nobody else writes to the table; the first that was not written."""
+        async for chunk in chunks:
+            stored = merging.as_stored(shape, chunk, self.job.telling(shape.table))
 
-        created = await database.transact(work)
-        if created is not None:
-            self.job.count(which, Counts(created=created))
-        return created is not None
+            async def work(tx: Transaction, stored: pl.DataFrame = stored) -> bool:
+                if not await load.goes_on(tx):
+                    return False
+                await load.put(tx, shape.table, stored)
+                return True
+
+            if not await self.job.database.transact(work):
+                return chunk
+            self.job.count(which, Counts(created=chunk.height))
+            self.advanced(which, chunk.height)
+        return None
 
     def _chunk(
         self, shape: Shape, chunk: pl.DataFrame
@@ -226,7 +235,7 @@ async def _write_sections(writer: Writer, which: RosterFile, rows: pl.DataFrame)
 async def write_enrollments(writer: Writer) -> None:
     which = RosterFile.ENROLLMENTS
     if not await writer.first_load(which, ENROLLMENT, resolved_enrollments):
-        for rows in in_chunks(writer.frames(which), writer.chunk_rows):
+        async for rows in apart(in_chunks(writer.frames(which), writer.chunk_rows)):
             await writer.merge(which, ENROLLMENT, await resolved_enrollments(writer, rows))
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any
 
 from gateway.store import institutions
-from gateway.uow import Database, Row
+from gateway.uow import Database, Dialect, Row
 from tests.gateway.sync.conftest import School
 
 _REFERENCES = (
@@ -44,12 +44,21 @@ async def state_of(url: str) -> dict[str, Any]:
                 )
                 for row in await school.rows("identity")
             ),
+            "indexes": sorted(await indexes(database)),
             "feed": Counter((row["kind"], row["subject_type"], *_told(row)) for row in feed),
             "runs": [row["state"] for row in await school.rows("sync_run")][-1:],
             "covered": Counter(
                 (row["subject"], str(row["whole"])) for row in await school.rows("coverage")
             ),
         }
+
+
+async def indexes(database: Database) -> set[str]:
+    """The names of all that there are."""
+    sqlite = "select name from sqlite_master where type = 'index'"
+    postgres = "select indexname as name from pg_indexes where schemaname = current_schema()"
+    rows = await database.rows(sqlite if database.dialect is Dialect.SQLITE else postgres)
+    return {row["name"] for row in rows}
 
 
 def _facts(row: Row) -> dict[str, str]:
