@@ -15,7 +15,8 @@ from gateway.canvas.sis_imports import SisImports
 from gateway.change_paths import Cost, cheaper
 from gateway.change_paths import Path as Way
 from gateway.merge import Guard
-from gateway.planner import Budget, Price, worth
+from gateway.offers import Price
+from gateway.planner import Budget, worth
 from gateway.prices import PriceBook
 from gateway.readpath.lookups import By
 from gateway.readpath.registry import Reader

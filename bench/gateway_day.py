@@ -12,8 +12,8 @@ from gateway.canvas.client import Call, Meter
 from gateway.canvas.enrollment_lists import Lists, Place
 from gateway.canvas.members import LONGEST_PAGE, MEDIA_TYPE
 from gateway.canvas.service_tokens import NRPS
+from gateway.needs import Need, Scope, ScopeKind, Subject
 from gateway.outcomes import Asking, Outcome
-from gateway.planner import Need, Scope, ScopeKind, Subject
 from gateway.uow import Transaction
 from models.canvas_ids import to_global
 from models.roster import MEMBER_STATES, ROSTER_STATES, FieldGroup

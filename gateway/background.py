@@ -16,7 +16,7 @@ from gateway.errors import SourceError
 from gateway.http.client import Client
 from gateway.jobs import Arguments, Job, Schedule, Steps, running_jobs
 from gateway.merge import Guard
-from gateway.planner import Scope, ScopeKind
+from gateway.needs import Scope, ScopeKind
 from gateway.reads import Reads
 from gateway.settings import Settings
 from gateway.store import institutions, scopes, walked

@@ -12,7 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from gateway.identity import Alias
 from gateway.merge import Reading
-from gateway.planner import Scope, Subject
+from gateway.needs import Scope, Subject
 from models.roster import (
     CourseState,
     EnrollmentState,

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
-from gateway.planner import Budget, Price, worth
+from gateway.offers import Price
+from gateway.planner import Budget, worth
 from gateway.prices import Endpoint, PriceBook, pages
 from gateway.roster_change import ENDED_STATES, Outcome, Step
 from models.roster import EnrollmentState

@@ -9,8 +9,10 @@ from datetime import datetime
 from gateway.batch import Taken
 from gateway.errors import SourceError
 from gateway.flights import Flight
+from gateway.needs import Need
+from gateway.offers import Offer, Toll
 from gateway.outcomes import Asking, Gap, Outcome, Try
-from gateway.planner import Answer, Need, Offer, Toll
+from gateway.planner import Answer
 from gateway.source_health import reason_of
 from models.roster import GapReason, Source
 

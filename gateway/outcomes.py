@@ -6,7 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from gateway.canvas.client import Meter
-from gateway.planner import Answer, Budget, Need, Offer, Price, Verdict, is_last_resort, refusal
+from gateway.needs import Need
+from gateway.offers import Offer, Price
+from gateway.planner import Answer, Budget
+from gateway.verdicts import Verdict, is_last_resort, refusal
 from gateway.viewer import Viewer
 from models.roster import GapReason, Source
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from math import ceil
 
-from gateway.planner import Price
+from gateway.offers import Price
 
 LEARNING_RATE = 0.2
 

@@ -17,8 +17,10 @@ from gateway.errors import SourceDown, SourceError, SourceRefused, Throttled
 from gateway.flights import Flight, Flights
 from gateway.healths import Healths
 from gateway.level import Level, Read, key_of
+from gateway.needs import Need
+from gateway.offers import Offer
 from gateway.outcomes import Asking, Outcome, Spending, all_met, within_reach
-from gateway.planner import Answer, Need, Offer, plan
+from gateway.planner import Answer, plan
 from gateway.prices import PRIORS, Endpoint
 from gateway.readpath.lookups import By
 from gateway.recent import Recent

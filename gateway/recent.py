@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from gateway.needs import Need
 from gateway.outcomes import Outcome
-from gateway.planner import Need, refusal
+from gateway.verdicts import refusal
 from models.roster import Source
 
 _BELIEVED_FOR = timedelta(seconds=1)

@@ -13,7 +13,7 @@ from typing import TextIO
 
 from gateway import app, jobs, settings, syncs
 from gateway.errors import RosterError, SourceRefused
-from gateway.planner import Scope, ScopeKind
+from gateway.needs import Scope, ScopeKind
 from gateway.settings import Settings
 from gateway.store import institutions, queued_runs, scopes
 from gateway.store.institutions import Institution

@@ -14,8 +14,8 @@ from typing import BinaryIO
 
 from gateway import jobs
 from gateway.errors import WriteRefused
-from gateway.planner import Scope as Reach
-from gateway.planner import ScopeKind
+from gateway.needs import Scope as Reach
+from gateway.needs import ScopeKind
 from gateway.store import held, queued_runs, repeats
 from gateway.store.queued_runs import Run
 from gateway.store.repeats import Request

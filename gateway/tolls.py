@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from gateway.planner import Offer, Toll
+from gateway.offers import Offer, Toll
 
 
 @dataclass(kw_only=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from gateway.batch import Taken
-from gateway.planner import Need, Offer, Scope
+from gateway.needs import Need, Scope
+from gateway.offers import Offer
 from models.roster import FieldGroup, Source
 
 _BELIEVED_FOR = timedelta(minutes=15)

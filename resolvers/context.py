@@ -13,8 +13,8 @@ from gateway.access import Accesses
 from gateway.desk import Desk
 from gateway.errors import ConnectionNeeded, Forbidden, PublicError
 from gateway.feed import Feed
+from gateway.needs import Need, ScopeKind
 from gateway.outcomes import Asking, Outcome, Spending
-from gateway.planner import Need, ScopeKind
 from gateway.readpath import past
 from gateway.readpath.connections import Connections
 from gateway.readpath.provenance import Wanted

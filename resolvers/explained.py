@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import strawberry
 
 from gateway.errors import BadRequest
-from gateway.planner import Subject
+from gateway.needs import Subject
 from gateway.readpath import ledger
 from gateway.readpath.registry import ENROLLMENT, TABLES, Row, Table
 from gateway.readpath.shapes import Shape

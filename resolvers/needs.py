@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import lru_cache
 
+from gateway.needs import Need, Scope, ScopeKind, Subject
 from gateway.outcomes import Outcome
-from gateway.planner import Need, Scope, ScopeKind, Subject
 from gateway.readpath import provenance
 from gateway.readpath.answers import Parts, Question
 from gateway.readpath.ledger import Parent

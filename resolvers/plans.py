@@ -1,8 +1,8 @@
 """Plans in words: as rows of the graph, and as JSON for `extensions.plan`."""
 
 from gateway.outcomes import Outcome, Try
-from gateway.planner import Verdict
 from gateway.readpath.registry import Row
+from gateway.verdicts import Verdict
 from models.moments import moment_text
 from resolvers.scalars import duration_text
 

@@ -6,8 +6,8 @@ import strawberry
 from strawberry import ID, Maybe
 
 from gateway.errors import BadRequest, Forbidden, SourceUnavailable, WriteRefused
-from gateway.planner import Scope as Reach
-from gateway.planner import ScopeKind
+from gateway.needs import Scope as Reach
+from gateway.needs import ScopeKind
 from gateway.readpath import lookups
 from gateway.readpath.registry import Row
 from gateway.syncs import Order, Syncs

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from gateway.batch import Taken
 from gateway.canvas.client import Meter
 from gateway.errors import PublicError, SourceError
-from gateway.planner import Need, Offer, Price, Scope, Subject, Toll
+from gateway.needs import Need, Scope, Subject
+from gateway.offers import Offer, Price, Toll
 from gateway.readpath.lookups import By
 from gateway.viewer import Viewer
 from models.roster import EnrollmentState, FieldGroup, GapReason, Source

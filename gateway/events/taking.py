@@ -9,7 +9,7 @@ import polars as pl
 from gateway.changes import SubjectType
 from gateway.events.envelope import Event
 from gateway.events.meaning import Everything, Meaning, Told
-from gateway.planner import Scope, ScopeKind
+from gateway.needs import Scope, ScopeKind
 from gateway.store import due, merging
 from gateway.store.live_events import first_time
 from gateway.store.merging import Telling

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from gateway.errors import PublicError
 from gateway.jobs import Arguments, Job, Steps, enqueue
+from gateway.needs import Need, Scope, ScopeKind, Subject
 from gateway.outcomes import Asking
-from gateway.planner import Need, Scope, ScopeKind, Subject
 from gateway.readpath import node_ids
 from gateway.store import sessions
 from gateway.store.sessions import Session

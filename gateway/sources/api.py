@@ -5,7 +5,8 @@ from datetime import datetime
 
 from gateway.batch import Taken
 from gateway.canvas.client import Meter
-from gateway.planner import Need, Offer, Subject
+from gateway.needs import Need, Subject
+from gateway.offers import Offer
 from gateway.sources.courses import CoursesSource
 from gateway.sources.enrollments import EnrollmentsSource
 from gateway.viewer import Viewer

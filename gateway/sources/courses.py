@@ -11,7 +11,8 @@ from gateway.canvas.client import Call, Canvas, Credential, Meter, Params
 from gateway.canvas.credentials import Credentials
 from gateway.errors import SourceRefused
 from gateway.merge import Reading
-from gateway.planner import Need, Offer, Price, Scope, ScopeKind, Subject
+from gateway.needs import Need, Scope, ScopeKind, Subject
+from gateway.offers import Offer, Price
 from gateway.prices import Endpoint, PriceBook, pages
 from gateway.store import institutions, scopes, taking
 from gateway.uow import Database

@@ -13,7 +13,8 @@ from gateway.canvas.own_enrollments import OWN_STATES, OwnEnrollments
 from gateway.errors import SourceRefused
 from gateway.identity import Trust
 from gateway.merge import Reading
-from gateway.planner import ROSTERS, Need, Offer, Price, Scope, ScopeKind, Subject
+from gateway.needs import ROSTERS, Need, Scope, ScopeKind, Subject
+from gateway.offers import Offer, Price
 from gateway.prices import Endpoint, PriceBook, pages
 from gateway.store import institutions, scopes, taking
 from gateway.uow import Database

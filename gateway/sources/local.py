@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from gateway.batch import Taken
 from gateway.canvas.client import Meter
-from gateway.planner import ROSTERS, Need, Offer, ScopeKind, Subject
+from gateway.needs import ROSTERS, Need, ScopeKind, Subject
+from gateway.offers import Offer
 from gateway.readpath import ledger
 from gateway.readpath.connections import Connections
 from gateway.readpath.ledger import Cover, Parent

@@ -20,7 +20,8 @@ from gateway.errors import AddressRefused, CutShort, NotThere, RequestRefused, S
 from gateway.http.addresses import origin
 from gateway.identity import Trust
 from gateway.merge import Guard, Reading
-from gateway.planner import ROSTERS, Need, Offer, ScopeKind, Subject, Toll
+from gateway.needs import ROSTERS, Need, ScopeKind, Subject
+from gateway.offers import Offer, Toll
 from gateway.prices import Endpoint, PriceBook, pages
 from gateway.sources.differences import Differences
 from gateway.store import institutions, lti_contexts, memberships, taking

@@ -15,7 +15,8 @@ from gateway.canvas.client import Call, Meter
 from gateway.canvas.credentials import Credentials
 from gateway.canvas.reports import Reports, Run
 from gateway.errors import CutShort, SourceDown, SourceError, SourceRefused, UnusableFile
-from gateway.planner import ROSTERS, Need, Offer, Price, Subject, total
+from gateway.needs import ROSTERS, Need, Subject
+from gateway.offers import Offer, Price, total
 from gateway.prices import Endpoint, PriceBook
 from gateway.store.absences import SHOWN_STATES
 from gateway.store.runs import ImportRunning

@@ -7,7 +7,7 @@ marks its scope, and the next who asks for it has it read. Nothing is removed on
 from collections.abc import Collection
 from datetime import datetime
 
-from gateway.planner import Scope, ScopeKind
+from gateway.needs import Scope, ScopeKind
 from gateway.uow import Transaction
 
 

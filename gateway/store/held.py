@@ -8,7 +8,7 @@ from datetime import datetime
 
 import polars as pl
 
-from gateway.planner import ScopeKind
+from gateway.needs import ScopeKind
 from gateway.store import due, held_members, ledger, membership_changes, memberships, merging
 from gateway.store.merging import Telling
 from gateway.store.queued_runs import Run

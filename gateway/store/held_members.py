@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from gateway.batch import Batch
-from gateway.planner import ScopeKind
+from gateway.needs import ScopeKind
 from gateway.store import dialects, runs
 from gateway.store.queued_runs import Run
 from gateway.store.rows import time

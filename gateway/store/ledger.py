@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.planner import Scope
+from gateway.needs import Scope
 from gateway.store import dialects
 from gateway.uow import Database, Transaction
 from models.roster import FieldGroup, Source

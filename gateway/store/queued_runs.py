@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.planner import Scope, ScopeKind
+from gateway.needs import Scope, ScopeKind
 from gateway.store import merging
 from gateway.store.rows import time
 from gateway.store.runs import Tally

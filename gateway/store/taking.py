@@ -14,7 +14,7 @@ from gateway.batch import Batch, Enrollment, Person, Taken
 from gateway.changes import SubjectType
 from gateway.identity import Trust
 from gateway.merge import Guard, Silence, silence_of
-from gateway.planner import ScopeKind, Subject
+from gateway.needs import ScopeKind, Subject
 from gateway.store import (
     due,
     held_members,

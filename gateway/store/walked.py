@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from gateway.planner import Scope, ScopeKind
+from gateway.needs import Scope, ScopeKind
 from gateway.uow import Database
 from models.roster import CourseState, Source
 

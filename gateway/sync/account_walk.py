@@ -16,7 +16,7 @@ from gateway.errors import SourceError, SourceThrottled
 from gateway.job_definitions import Steps
 from gateway.level import Read
 from gateway.merge import Reading
-from gateway.planner import Scope, ScopeKind
+from gateway.needs import Scope, ScopeKind
 from gateway.store import queued_runs, scopes, taking, walked
 from gateway.store.queued_runs import Run
 from gateway.store.runs import Tally

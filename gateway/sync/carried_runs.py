@@ -17,8 +17,8 @@ from gateway.canvas.client import Meter
 from gateway.canvas.reports import Run as Report
 from gateway.job_definitions import Steps
 from gateway.level import Read
+from gateway.needs import Need, Scope, ScopeKind, Subject
 from gateway.outcomes import Asking, Spending
-from gateway.planner import Need, Scope, ScopeKind, Subject
 from gateway.reads import Reads
 from gateway.store import queued_runs, runs, scopes
 from gateway.store.queued_runs import Run

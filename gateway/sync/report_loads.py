@@ -7,7 +7,7 @@ from pathlib import Path
 from gateway.batch import Taken
 from gateway.errors import SourceDown
 from gateway.merge import Guard
-from gateway.planner import Scope, ScopeKind
+from gateway.needs import Scope, ScopeKind
 from gateway.store import institutions
 from gateway.store.absences import SHOWN_STATES
 from gateway.sync.importer import import_report

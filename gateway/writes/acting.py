@@ -8,7 +8,7 @@ from gateway.canvas.client import Call, Meter
 from gateway.canvas.credentials import Credentials
 from gateway.canvas.scopes import WRITING
 from gateway.errors import ConnectionWanted, WriteRefused
-from gateway.planner import Scope, ScopeKind
+from gateway.needs import Scope, ScopeKind
 from gateway.store.intended import Authority
 from gateway.store.scopes import canvas_ids
 from gateway.uow import Database

@@ -7,7 +7,7 @@ from datetime import datetime
 from gateway.batch import Batch
 from gateway.canvas.client import Call
 from gateway.change_paths import Names, Reads, reads
-from gateway.planner import Scope, ScopeKind
+from gateway.needs import Scope, ScopeKind
 from gateway.roster_change import Key, Present, standing
 from gateway.store import roster_changes, roster_ground, roster_runs, scopes, taking
 from gateway.store.roster_changes import Change, ChangeRow, Progress, State, Status, Wish

@@ -18,7 +18,7 @@ import stamina
 
 from gateway.errors import SourceError
 from gateway.http.client import Client
-from gateway.planner import Scope
+from gateway.needs import Scope
 from gateway.uow import Database
 from models.roster import ROSTER_STATES
 from tests.gateway.sources.readers import Readers

@@ -13,7 +13,7 @@ from gateway.canvas.credentials import Credentials
 from gateway.config_file import CredentialUrl, Secret
 from gateway.flights import Flights, OwnTurns
 from gateway.http.client import Client
-from gateway.planner import Scope, ScopeKind
+from gateway.needs import Scope, ScopeKind
 from gateway.prices import PriceBook
 from gateway.readpath.connections import open_connections
 from gateway.reads import Connected, Reads

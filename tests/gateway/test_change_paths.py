@@ -21,7 +21,7 @@ from gateway.change_paths import (
     reads,
     waits,
 )
-from gateway.planner import Price
+from gateway.offers import Price
 from gateway.prices import Endpoint, PriceBook
 from gateway.roster_change import Fields, Key, Outcome, Present, Step
 from models.roster import EnrollmentState, EnrollmentType

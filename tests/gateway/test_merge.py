@@ -1,8 +1,13 @@
 from datetime import UTC, datetime, timedelta
+from itertools import product
+from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.merge import (
+    Guard,
     Reading,
     Silence,
     Surroundings,
@@ -10,6 +15,8 @@ from gateway.merge import (
     course_state_after,
     ending_of,
     enrollment_state_after,
+    poorer_than,
+    richer_than,
     silence_of,
     wins,
 )
@@ -186,3 +193,62 @@ def test_a_sis_exports_active_course_leaves_the_finer_word_that_fits(
     known: CourseState | None, told: CourseState | None, expected: CourseState | None
 ) -> None:
     assert expected is course_state_after(known, told)
+
+
+def test_richer_and_poorer_are_the_two_sides_of_one_order() -> None:
+    """What the statements of the store go by, and what `wins` says of two words of one time."""
+    for one, other in product(Source, repeat=2):
+        ours, theirs = Word(source=one, as_of=NOW), Word(source=other, as_of=NOW)
+        assert (other in richer_than(one)) is (one in poorer_than(other))
+        assert (other in richer_than(one)) is not wins(ours, theirs)
+
+
+words = st.builds(
+    Word,
+    source=st.sampled_from(Source),
+    as_of=st.sampled_from([EARLIER, NOW, NOW + (NOW - EARLIER)]),
+)
+
+
+@given(st.lists(words, min_size=1, max_size=5), st.randoms(use_true_random=False))
+def test_which_word_stands_in_the_end_is_no_matter_of_the_order_in_which_they_came(
+    told: list[Word], random: Random
+) -> None:
+    """But between words of one rank and one time, of which the last stands."""
+    shuffled = list(told)
+    random.shuffle(shuffled)
+
+    one, other = _standing(told), _standing(shuffled)
+
+    assert one.as_of == other.as_of
+    assert richer_than(one.source) == richer_than(other.source)
+
+
+def _standing(told: list[Word]) -> Word:
+    known = told[0]
+    for word in told[1:]:
+        known = word if wins(word, known) else known
+    return known
+
+
+@pytest.mark.parametrize(
+    ("gone", "of", "held", "held_emptied"),
+    [
+        pytest.param(0, 0, False, False, id="nobody there"),
+        pytest.param(0, 40, False, False, id="nobody gone"),
+        pytest.param(24, 30, False, False, id="a large share, but few"),
+        pytest.param(25, 125, False, False, id="many, but just the share"),
+        pytest.param(26, 125, True, True, id="many and a large share"),
+        pytest.param(3, 3, False, True, id="few, and nobody left"),
+    ],
+)
+def test_the_guard_holds_many_at_once_and_whoever_empties_a_course(
+    gone: int,
+    of: int,
+    held: bool,
+    held_emptied: bool,
+) -> None:
+    guard = Guard(share=0.2, least=25)
+
+    assert held is guard.holds(gone, of)
+    assert held_emptied is guard.holds_emptied(gone, of)

@@ -9,21 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.planner import (
-    Budget,
-    Need,
-    Offer,
-    Plan,
-    Price,
-    Scope,
-    ScopeKind,
-    Subject,
-    Toll,
-    plan,
-    refusal,
-    total,
-    worth,
-)
+from gateway.needs import Need, Scope, ScopeKind, Subject
+from gateway.offers import Offer, Price, Toll, total
+from gateway.planner import Budget, Plan, plan, worth
+from gateway.verdicts import refusal
 from models.roster import EnrollmentState, FieldGroup, GapReason, Source
 
 NOW = datetime(2026, 9, 1, 12, 0, tzinfo=UTC)

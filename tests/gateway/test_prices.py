@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.planner import Price
+from gateway.offers import Price
 from gateway.prices import PRIORS, Endpoint, Expectation, PriceBook, pages
 
 

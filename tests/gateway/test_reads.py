@@ -9,8 +9,9 @@ import pytest
 
 from gateway.errors import CutShort, SourceDown, SourceRefused, SourceThrottled
 from gateway.flights import Flights, OwnTurns, Turns
+from gateway.needs import Need, Scope, ScopeKind, Subject
+from gateway.offers import Price, Toll
 from gateway.outcomes import Asking, Outcome, Spending
-from gateway.planner import Need, Price, Scope, ScopeKind, Subject, Toll
 from gateway.reads import Connected, Reads
 from gateway.viewer import Viewer
 from models.roster import EnrollmentState, FieldGroup, GapReason, Source

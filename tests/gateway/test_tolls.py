@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.planner import Toll
+from gateway.offers import Toll
 from gateway.tolls import Tolls
 from models.roster import Source
 from tests.gateway.test_planner import an_offer, with_toll

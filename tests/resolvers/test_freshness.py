@@ -8,8 +8,8 @@ import pytest
 
 from gateway.errors import PublicError, SourceDown, SourceUnavailable, Throttled
 from gateway.flights import Flights, OwnTurns
+from gateway.needs import ROSTERS, Need, Subject
 from gateway.outcomes import Asking, Outcome, Spending
-from gateway.planner import ROSTERS, Need, Subject
 from gateway.readpath.lookups import By
 from gateway.readpath.provenance import Wanted
 from gateway.reads import Connected, Reads

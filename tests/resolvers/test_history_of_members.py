@@ -12,7 +12,7 @@ from gateway.changes import SubjectType
 from gateway.feed import ChangeFilter
 from gateway.identity import Alias
 from gateway.merge import Guard, Reading
-from gateway.planner import Scope, ScopeKind, Subject
+from gateway.needs import Scope, ScopeKind, Subject
 from gateway.sight import CourseSight, Right, Sight
 from gateway.store import joining, merging, places, taking
 from gateway.store.rows import Word

@@ -11,8 +11,8 @@ import pytest
 from gateway.errors import Unauthenticated
 from gateway.judgement import AccountFacts, Answer, Facts, sight
 from gateway.lti.bringing import Bringing
+from gateway.needs import Need, ScopeKind, Subject
 from gateway.outcomes import Asking
-from gateway.planner import Need, ScopeKind, Subject
 from gateway.sight import Right
 from gateway.store import queued_jobs, sessions
 from gateway.store.sessions import Session

@@ -16,7 +16,7 @@ from gateway.canvas.reports import Reports
 from gateway.canvas.service_tokens import ServiceTokens
 from gateway.http.client import Client
 from gateway.merge import Guard
-from gateway.planner import Need, Scope, ScopeKind, Subject
+from gateway.needs import Need, Scope, ScopeKind, Subject
 from gateway.prices import PriceBook
 from gateway.sources.enrollments import EnrollmentsSource
 from gateway.sources.nrps import NrpsSource, Platforms

@@ -11,7 +11,8 @@ from gateway.canvas.client import Credential, Meter
 from gateway.errors import SourceError
 from gateway.http.client import Client
 from gateway.judgement import AccountFacts, Answer, Facts, sight
-from gateway.planner import Budget, Need, Scope, ScopeKind, Subject, plan
+from gateway.needs import Need, Scope, ScopeKind, Subject
+from gateway.planner import Budget, plan
 from gateway.prices import PriceBook
 from gateway.sight import Right
 from gateway.sources.courses import WHOLE, CoursesSource

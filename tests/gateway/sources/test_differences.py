@@ -16,7 +16,7 @@ from gateway.canvas.buckets import LocalBuckets
 from gateway.canvas.client import Canvas, Meter
 from gateway.canvas.service_tokens import ServiceTokens
 from gateway.http.client import Client
-from gateway.planner import Need, Scope, ScopeKind, Subject
+from gateway.needs import Need, Scope, ScopeKind, Subject
 from gateway.prices import PriceBook
 from gateway.sources.nrps import NrpsSource, Platforms
 from gateway.uow import Database

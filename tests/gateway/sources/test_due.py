@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.planner import Need, Offer, Scope
+from gateway.needs import Need, Scope
+from gateway.offers import Offer
 from gateway.readpath.connections import Connections, open_connections
 from gateway.sources.local import LocalSource
 from models.roster import EnrollmentState, FieldGroup

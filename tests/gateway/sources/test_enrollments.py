@@ -6,7 +6,7 @@ import pytest
 
 from gateway.canvas.client import Meter
 from gateway.errors import CutShort, SourceDown, SourceError, SourceRefused
-from gateway.planner import Scope, Subject
+from gateway.needs import Scope, Subject
 from models.roster import EnrollmentState, FieldGroup, Source
 from tests.gateway.sources.readers import Readers
 from tests.upstream import Upstream

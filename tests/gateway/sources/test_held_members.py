@@ -10,7 +10,7 @@ import pytest
 from gateway.canvas.client import Meter
 from gateway.errors import WriteRefused
 from gateway.feed import Feed
-from gateway.planner import Scope
+from gateway.needs import Scope
 from gateway.readpath import node_ids
 from gateway.readpath.connections import open_connections
 from gateway.store import queued_runs

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from gateway.planner import Need, Offer, Scope, ScopeKind, Subject
+from gateway.needs import Need, Scope, ScopeKind, Subject
+from gateway.offers import Offer
 from gateway.readpath.connections import Connections, open_connections
 from gateway.sources.local import LocalSource
 from gateway.uow import Database

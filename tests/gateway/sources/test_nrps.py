@@ -6,7 +6,7 @@ import pytest
 
 from gateway.canvas.client import Meter
 from gateway.errors import SourceError, SourceRefused
-from gateway.planner import Scope
+from gateway.needs import Scope
 from models.roster import FieldGroup, GapReason
 from tests.gateway.sources.readers import Readers
 from tests.upstream import Upstream

@@ -9,7 +9,7 @@ import pytest
 from gateway.batch import UNTOLD, Batch, Enrollment, Membership, Person, Section, Taken
 from gateway.identity import Alias
 from gateway.merge import Guard, Reading
-from gateway.planner import Scope, ScopeKind, Subject
+from gateway.needs import Scope, ScopeKind, Subject
 from gateway.store.taking import take
 from gateway.uow import Database
 from models.roster import (

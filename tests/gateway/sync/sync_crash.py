@@ -19,7 +19,7 @@ from gateway.flights import Flights, OwnTurns
 from gateway.job_definitions import Steps
 from gateway.jobs import Job, running_jobs
 from gateway.merge import Guard
-from gateway.planner import Scope, ScopeKind
+from gateway.needs import Scope, ScopeKind
 from gateway.reads import Reads
 from gateway.store import institutions, queued_runs
 from gateway.store.queued_runs import Run as SyncRun

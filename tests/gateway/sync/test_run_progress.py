@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from gateway.planner import Scope, ScopeKind
+from gateway.needs import Scope, ScopeKind
 from gateway.store import queued_runs
 from gateway.store.queued_runs import WAITING, Run
 from gateway.sync.run_progress import Showing

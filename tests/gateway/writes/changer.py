@@ -11,7 +11,7 @@ import pytest
 
 from gateway.feed import Feed
 from gateway.http.client import Client
-from gateway.planner import Need
+from gateway.needs import Need
 from gateway.prices import PriceBooks
 from gateway.readpath import node_ids
 from gateway.readpath.connections import Connections
