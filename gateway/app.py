@@ -1,13 +1,13 @@
-"""The application: the one place where its parts are put together, and the only one that owns a clock."""
+"""The application: the graph, the pages and the work behind them, over the gateway's parts. It alone owns a clock."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, TypedDict
 
 import orjson
 from starlette.applications import Starlette
@@ -17,15 +17,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from gateway import graphiql, health, welcome
-from gateway.access import Accesses
-from gateway.auth import (
-    Authenticator,
-    launched_people,
-    launched_sessions,
-    people,
-    service_tokens,
-)
-from gateway.background import Background
+from gateway.auth import launched_people
 from gateway.console import routes as console_pages
 from gateway.console.visitors import Answer, Ask, Console
 from gateway.desk import Desk
@@ -41,27 +33,16 @@ from gateway.metrics import Metrics
 from gateway.middleware import DatabaseContext, OriginRule, RequestRecord
 from gateway.oauth import routes as oauth_pages
 from gateway.oauth.connecting import Connecting
-from gateway.permissions import Permissions
-from gateway.readpath.connections import Connections, open_connections
-from gateway.reads import Reads
-from gateway.seal import Seal
+from gateway.parts import Parts, open_parts
 from gateway.settings import Settings
-from gateway.shared import open_shared
-from gateway.sourcing import Sourcing
-from gateway.store import institutions, schema
-from gateway.store.access_log import access_log
-from gateway.store.prices import price_books
 from gateway.syncs import Syncs
 from gateway.uow import Database
-from gateway.upstreams import upstreams
-from gateway.viewer import Rights, Viewer
+from gateway.viewer import Viewer
 from gateway.webhooks.clients import Clients
 from gateway.webhooks.delivering import Deliveries
 from gateway.webhooks.registering import Webhooks
 from gateway.writes.roster_changes import RosterChanges
 from gateway.writes.roster_jobs import RosterJobs
-from gateway.writes.roster_service import Making
-from gateway.writes.service import Writes, writes
 from resolvers.http import Endpoint
 from resolvers.limits import Limits
 from resolvers.operations import Graph, Operations
@@ -105,25 +86,6 @@ class State(TypedDict):
     receiving: Receiving
 
 
-class Parts(NamedTuple):
-    """What the graph is made of. `longest`: how long the reads of an operation may take."""
-
-    settings: Settings
-    database: Database
-    connections: Connections
-    clock: Callable[[], datetime]
-    stop: asyncio.Event
-    longest: timedelta
-    reads: Reads
-    connect: Callable[[Viewer], str | None]
-    accesses: Accesses
-    judge: Callable[[Viewer], Awaitable[Rights]]
-    writes: Writes
-    roster_changes: RosterChanges
-    webhooks: Webhooks
-    syncs: Syncs
-
-
 MakeGraph = Callable[[Parts], Graph]
 
 
@@ -133,31 +95,24 @@ def now() -> datetime:
 
 def roster_graph(parts: Parts) -> Graph:
     """The graph that the gateway serves."""
+    database, clock = parts.database, parts.clock
     return make_roster_graph(
         parts.connections,
-        clock=parts.clock,
-        default_max_age=_max_ages(parts.settings),
+        clock=clock,
+        default_max_age=parts.max_age,
         reads=parts.reads,
         longest=parts.longest,
-        desk=Desk(parts.database, parts.clock),
-        connect=parts.connect,
+        desk=Desk(database, clock),
+        connect=parts.connecting.url_for,
         accesses=parts.accesses,
-        judge=parts.judge,
+        judge=parts.permissions.rights,
         writes=parts.writes,
-        roster_changes=parts.roster_changes,
-        webhooks=parts.webhooks,
-        syncs=parts.syncs,
+        roster_changes=RosterChanges(parts.offices, database, clock),
+        webhooks=Webhooks(
+            database, parts.seal, clock, plain=parts.settings.server.allows_private_networks
+        ),
+        syncs=Syncs(database, clock, parts.background.asks),
     )
-
-
-def _max_ages(settings: Settings) -> Callable[[str], timedelta | None]:
-    """How old an institution's answers may be where nobody says."""
-
-    def default_max_age(slug: str) -> timedelta | None:
-        institution = settings.institution(slug)
-        return institution.default_max_age if institution else None
-
-    return default_max_age
 
 
 def create_app(
@@ -180,141 +135,31 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[State]:
         async with (
-            Database.open(server.database_url) as database,
-            open_connections(server.database_url) as connections,
-            Client(allows_private_networks=server.allows_private_networks) as client,
-            open_shared(server, now) as shared,
+            open_parts(
+                settings,
+                now,
+                monotonic=time.monotonic,
+                stop=stop or asyncio.Event(),
+                metrics=metrics,
+            ) as parts,
             AsyncExitStack() as stack,
         ):
-            await prepare(settings, database)
-            metrics.watch(
-                "roster_database_connections",
-                "Connections of the reads to the database",
-                connections.usage,
-            )
-            connected = await upstreams(settings, database, client, shared.buckets, now)
-            seal = Seal([one.reveal() for one in server.secret_key])
-            permissions = Permissions(database, seal, now, connected)
-            stack.push_async_callback(permissions.close)
-            authenticator = Authenticator(
-                service_tokens(database),
-                judge=permissions.rights,
-                find_session=launched_sessions(database, now),
-                find_person=people(database),
-                monotonic=time.monotonic,
-            )
-            connecting = Connecting(
-                settings=settings,
-                database=database,
-                http=client,
-                seal=seal,
-                upstreams=connected,
-                authenticate=authenticator.viewer,
-                clock=now,
-            )
-            launches = Launches.build(settings, database, client, now, welcome.ask)
-            books = await stack.enter_async_context(price_books(database))
-            sourcing = Sourcing(
-                configured=settings,
-                database=database,
-                connections=connections,
-                http=client,
-                upstreams=connected,
-                platforms=launches.platforms,
-                sign=launches.own_keys.sign,
-                shared=shared,
-                books=books,
-                clock=now,
-            )
-            reads = await stack.enter_async_context(sourcing.open())
-            background = Background(
-                configured=settings,
-                database=database,
-                http=client,
-                upstreams=connected,
-                reads=reads,
-                publish_keys=launches.own_keys.jwks,
-                clock=now,
-            )
-            offices = await Making(
-                configured=settings,
-                database=database,
-                connections=connections,
-                upstreams=connected,
-                books=books,
-                clock=now,
-                sleep=asyncio.sleep,
-            ).offices()
-            accesses = Accesses(access_log(database), now, await _retention(settings, database))
-            await stack.enter_async_context(accesses.running())
-            changes = await writes(database, connected, now, books)
-            parts = Parts(
-                settings=settings,
-                database=database,
-                connections=connections,
-                clock=now,
-                stop=stop or asyncio.Event(),
-                longest=server.query_timeout,
-                reads=reads,
-                connect=connecting.url_for,
-                accesses=accesses,
-                judge=permissions.rights,
-                writes=await stack.enter_async_context(changes.running()),
-                roster_changes=RosterChanges(offices, database, now),
-                webhooks=Webhooks(database, seal, now, plain=server.allows_private_networks),
-                syncs=Syncs(database, now, background.asks),
-            )
-            if jobs:
-                # of its own: slow receivers keep no reads of Canvas waiting
-                outgoing = Client(allows_private_networks=server.allows_private_networks)
-                deliveries = Deliveries(
-                    database=database,
-                    feed=Feed(connections),
-                    http=await stack.enter_async_context(outgoing),
-                    seal=seal,
-                    clients=Clients(database, permissions.rights),
-                    accesses=accesses,
-                    clock=now,
-                )
-                await stack.enter_async_context(deliveries.running())
             operating = partial(_operations, make_graph, limits=limits or Limits(), metrics=metrics)
             operations = operating(parts)
-            patient = operating(parts._replace(longest=BEHIND)) if jobs else operations
-            bringing = Bringing(
-                database=database,
-                find_viewer=launched_people(database, permissions.rights),
-                ask=_asking(operations),
-                ask_behind=_asking(patient),
-                reads=reads,
-                max_age=_max_ages(settings),
-                clock=now,
-            )
+            patient = operating(replace(parts, longest=BEHIND)) if jobs else operations
+            if jobs:
+                await stack.enter_async_context(_delivering(parts))
+            bringing = _bringing(parts, operations, patient)
             stack.push_async_callback(bringing.close)
             if jobs:
-                carrying = RosterJobs(offices=offices, database=database, clock=now)
+                carrying = RosterJobs(
+                    offices=parts.offices, database=parts.database, clock=parts.clock
+                )
                 await stack.enter_async_context(
-                    background.running([carrying.job(), bringing.job()])
+                    parts.background.running([carrying.job(), bringing.job()])
                 )
-            endpoint = Endpoint(operations, authenticate=authenticator.viewer, page=page)
-            with database.active():
-                yield State(
-                    database=database,
-                    endpoint=endpoint,
-                    metrics=metrics,
-                    launches=replace(launches, bring=bringing.bring),
-                    connecting=connecting,
-                    receiving=Receiving(
-                        settings, database, PlatformKeys(fetch_by(client), now), now
-                    ),
-                    console=Console(
-                        settings=settings,
-                        database=database,
-                        authenticate=authenticator.viewer,
-                        ask=_asking(operations),
-                        is_coming=bringing.is_under_way,
-                        clock=now,
-                    ),
-                )
+            with parts.database.active():
+                yield _state(parts, metrics, operations, bringing, page)
 
     return Starlette(
         lifespan=lifespan,
@@ -350,6 +195,63 @@ def _operations(
     )
 
 
+@asynccontextmanager
+async def _delivering(parts: Parts) -> AsyncIterator[None]:
+    """Send webhooks by a client of their own: slow receivers keep no reads of Canvas waiting."""
+    private = parts.settings.server.allows_private_networks
+    async with Client(allows_private_networks=private) as outgoing:
+        deliveries = Deliveries(
+            database=parts.database,
+            feed=Feed(parts.connections),
+            http=outgoing,
+            seal=parts.seal,
+            clients=Clients(parts.database, parts.permissions.rights),
+            accesses=parts.accesses,
+            clock=parts.clock,
+        )
+        async with deliveries.running():
+            yield
+
+
+def _bringing(parts: Parts, operations: Operations, patient: Operations) -> Bringing:
+    return Bringing(
+        database=parts.database,
+        find_viewer=launched_people(parts.database, parts.permissions.rights),
+        ask=_asking(operations),
+        ask_behind=_asking(patient),
+        reads=parts.reads,
+        max_age=parts.max_age,
+        clock=parts.clock,
+    )
+
+
+def _state(
+    parts: Parts,
+    metrics: Metrics,
+    operations: Operations,
+    bringing: Bringing,
+    page: graphiql.Page | None,
+) -> State:
+    settings, database, clock = parts.settings, parts.database, parts.clock
+    authenticate = parts.authenticator.viewer
+    return State(
+        database=database,
+        endpoint=Endpoint(operations, authenticate=authenticate, page=page),
+        metrics=metrics,
+        launches=replace(parts.launches, bring=bringing.bring),
+        connecting=parts.connecting,
+        receiving=Receiving(settings, database, PlatformKeys(fetch_by(parts.http), clock), clock),
+        console=Console(
+            settings=settings,
+            database=database,
+            authenticate=authenticate,
+            ask=_asking(operations),
+            is_coming=bringing.is_under_way,
+            clock=clock,
+        ),
+    )
+
+
 def _asking(operations: Operations) -> Ask:
     """How pages ask the graph: in this process, by the same documents, limits and rights as everybody."""
 
@@ -361,24 +263,6 @@ def _asking(operations: Operations) -> Ask:
         return Answer(data=orjson.loads(orjson.dumps(outcome.result.data)), refusals=refusals)
 
     return ask
-
-
-async def prepare(settings: Settings, database: Database) -> None:
-    """Make the database what this version and this configuration expect, or say why it is not."""
-    await database.reach()
-    await schema.make_current(database)
-    for one in settings.institutions:
-        await institutions.ensure(database, slug=one.slug, canvas_url=one.canvas_url)
-
-
-async def _retention(settings: Settings, database: Database) -> dict[int, timedelta]:
-    """How long each institution keeps what is not the roster itself."""
-    kept = {}
-    for one in settings.institutions:
-        institution = await institutions.by_slug(database, one.slug)
-        if institution is not None:
-            kept[institution.id] = one.retention
-    return kept
 
 
 class _GraphAddress:

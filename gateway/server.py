@@ -17,8 +17,9 @@ from typing import NamedTuple
 import uvicorn
 
 from gateway import logs
-from gateway.app import MakeGraph, create_app, prepare
+from gateway.app import MakeGraph, create_app
 from gateway.errors import RosterError, UsageError
+from gateway.parts import prepare
 from gateway.settings import Settings
 from gateway.uow import Database
 from resolvers.bodies import BODY_LIMIT

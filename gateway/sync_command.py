@@ -14,6 +14,7 @@ from typing import TextIO
 from gateway import app, jobs, settings, syncs
 from gateway.errors import RosterError, SourceRefused
 from gateway.needs import Scope, ScopeKind
+from gateway.parts import prepare
 from gateway.settings import Settings
 from gateway.store import institutions, queued_runs, scopes
 from gateway.store.institutions import Institution
@@ -39,7 +40,7 @@ def run(configured: Settings, chosen: settings.Institution, options: Namespace) 
 async def _run(configured: Settings, slug: str, options: Namespace) -> None:
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database.open(configured.server.database_url))
-        await app.prepare(configured, database)
+        await prepare(configured, database)
         institution = await institutions.by_slug(database, slug)
         if institution is None:
             raise RosterError(f"there is no institution {slug} in the database")

@@ -9,8 +9,8 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 
-from gateway.app import Parts
 from gateway.errors import Ambiguous, PublicError
+from gateway.parts import Parts
 from gateway.uow import Database
 from gateway.viewer import Viewer
 from resolvers.documents import Operation, UseDocument
