@@ -50,6 +50,9 @@ def true(dialect: Dialect) -> str:
 
 
 async def know_size(tx: Transaction, temporary_table: str) -> None:
-    """PostgreSQL takes a temporary table for small and loops over it, until it is told."""
-    if tx.dialect is Dialect.POSTGRES:
-        await tx.run(f"analyze {temporary_table}")
+    """How few rows a temporary table has, for the planner.
+
+    Untold, PostgreSQL takes it for tiny and loops over it, and SQLite for a million, and makes a Bloom filter of the whole
+    table that it is joined with.
+    """
+    await tx.run(f"analyze {'temp.' if tx.dialect is Dialect.SQLITE else ''}{temporary_table}")

@@ -78,15 +78,14 @@ async def _missing(
     Not enrollments that an ended membership contradicts already: an earlier list lacked them.
     """
     rows = await tx.rows(
-        "select p.id, p.canvas_id, m.types, m.id as membership, e.types as enrolled from person p"
-        " left join membership m on m.institution_id = $1 and m.course_id = $2 and m.person_id = p.id"
-        " and m.ended_at is null and m.source = $3 and m.as_of <= $4"
-        " left join (select person_id, min(type) as types from enrollment n where institution_id = $1 and course_id = $2"
-        " and state = 'ACTIVE' and removed_at is null and type <> 'TEST_STUDENT' and standing_as_of <= $4"
+        "select p.id, p.canvas_id, max(k.types) as types, max(k.membership) as membership, min(k.enrolled) as enrolled from"
+        " (select person_id, types, id as membership, cast(null as text) as enrolled from membership"
+        " where institution_id = $1 and course_id = $2 and ended_at is null and source = $3 and as_of <= $4"
+        " union all select n.person_id, null, null, n.type from enrollment n where n.institution_id = $1 and n.course_id = $2"
+        " and n.state = 'ACTIVE' and n.removed_at is null and n.type <> 'TEST_STUDENT' and n.standing_as_of <= $4"
         " and not exists (select 1 from membership o where o.institution_id = $1 and o.course_id = $2"
-        " and o.person_id = n.person_id and o.ended_at > n.standing_as_of)"
-        " group by person_id) e on e.person_id = p.id"
-        " where p.institution_id = $1 and (m.id is not null or e.types is not null)",
+        " and o.person_id = n.person_id and o.ended_at > n.standing_as_of)) k"
+        " cross join person p where p.institution_id = $1 and p.id = k.person_id group by p.id, p.canvas_id",
         batch.institution_id,
         course,
         Source.NRPS.value,

@@ -67,6 +67,12 @@ async def fill(school: School) -> None:
             series = _SERIES[tx.dialect].format(rows=rows)
             await tx.run(sql.format(noon=_NOON, series=series), school.id)
         await tx.run("update institution set feed_position = 20000 where id = $1", school.id)
+        if tx.dialect is Dialect.POSTGRES:  # SQLite notes by itself that ids are taken
+            for table in ("account", "term", "course", "section", "person"):
+                taken = f"(select max(id) from {table} where institution_id = $1)"
+                await tx.rows(
+                    f"select setval(pg_get_serial_sequence('{table}', 'id'), {taken})", school.id
+                )
         await tx.run("analyze")
 
     await school.database.transact(work)
@@ -80,9 +86,9 @@ async def scanned(connections: Connections, sql: str, values: Any) -> set[str]:
         scans = [re.match(r"SCAN (\w+)", row[3]) for row in plan]
         return {names.get(found[1], "") for found in scans if found}
     ((text,),) = await connections.fetch(f"explain (format json) {sql}", values)
-    return set(_sequential(json.loads(text)[0]["Plan"]))
+    return set(sequential(json.loads(text)[0]["Plan"]))
 
 
-def _sequential(plan: dict[str, Any]) -> list[str]:
+def sequential(plan: dict[str, Any]) -> list[str]:
     own = [plan["Relation Name"]] if plan["Node Type"] == "Seq Scan" else []
-    return own + [name for below in plan.get("Plans", ()) for name in _sequential(below)]
+    return own + [name for below in plan.get("Plans", ()) for name in sequential(below)]

@@ -1,0 +1,119 @@
+"""What it costs to read a class again into a large school: its own rows are looked up, and no table is gone through."""
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from gateway.batch import Batch
+from gateway.store.taking import take_in
+from gateway.uow import Database, Dialect, Row, Transaction
+from models.roster import EnrollmentState
+from tests.factories import NOW, School
+from tests.gateway.store.test_taking import SHARD, Store, lti, row, sis
+from tests.resolvers.large_school import (
+    COURSES,
+    ENROLLMENTS,
+    LARGE,
+    PEOPLE,
+    SECTIONS,
+    fill,
+    sequential,
+)
+
+COURSE = 412
+_ALIASED = re.compile(r"\b(?:from|join|update|into) (\w+)(?: as)? (\w+)\b")
+# SQLite makes a Bloom filter of every row of a table, for what it takes to be many lookups; an index that is searched by
+# the institution alone yields all of it too.
+_WHOLE = re.compile(r"(?:SCAN|BLOOM FILTER ON) (\w+)|SEARCH (\w+) .*\(institution_id=\?\)$")
+
+
+class Explained(Transaction):
+    """Notes the statements that would go through a large table, each before it is run."""
+
+    def __init__(self, tx: Transaction) -> None:
+        super().__init__(tx.client, tx.dialect)
+        self.explained = 0
+        self.whole: list[str] = []
+
+    async def rows(self, sql: str, *values: object) -> list[Row]:
+        await self._explain(sql, values)
+        return await super().rows(sql, *values)
+
+    async def run(self, sql: str, *values: object) -> int:
+        await self._explain(sql, values)
+        return await super().run(sql, *values)
+
+    async def _explain(self, sql: str, values: Sequence[object]) -> None:
+        if re.match("select|insert|update|delete", sql):
+            self.explained += 1
+            if found := await self._gone_through(sql, values) & LARGE:
+                self.whole.append(f"{', '.join(sorted(found))}: {sql}")
+
+    async def _gone_through(self, sql: str, values: Sequence[object]) -> set[str]:
+        if self.dialect is Dialect.SQLITE:
+            plan = await super().rows(f"explain query plan {sql}", *values)
+            tables = {alias: table for table, alias in _ALIASED.findall(sql)}
+            found = [
+                str(match[1] or match[2])
+                for step in plan
+                if (match := _WHOLE.match(step["detail"]))
+            ]
+            return {tables.get(name, name) for name in found}
+        [[text]] = [
+            list(one.values())
+            for one in await super().rows(f"explain (format json) {sql}", *values)
+        ]
+        return set(sequential(json.loads(text)[0]["Plan"]))
+
+
+@pytest.fixture
+async def store(database: Database) -> Store:
+    school = await School.open(database)
+    await fill(school)
+    return Store(school, COURSE)
+
+
+async def test_a_class_of_the_api_is_merged_by_lookups(store: Store) -> None:
+    """The first is gone, the last is new, everybody between is called otherwise and inactive."""
+    first, *others = range(COURSE - 1, ENROLLMENTS + 1, COURSES)
+    rows = [row(ENROLLMENTS + 1, PEOPLE + 1)]
+    for number in others:
+        person, section = 1 + number * 7919 % PEOPLE, SHARD + 1 + number % SECTIONS
+        rows.append(row(number, person, section=section, state=EnrollmentState.INACTIVE))
+    batch = store.batch(*rows, gone=frozenset({SHARD + first}), at=NOW + timedelta(days=400))
+
+    explained = await _explained(store, batch)
+
+    assert explained.whole == []
+    assert explained.explained > 20
+    [gone] = await store.rows("enrollment", f"canvas_id = {SHARD + first}")
+    assert gone["removed_at"] is not None
+
+
+async def test_a_class_of_nrps_is_merged_by_lookups(store: Store) -> None:
+    members = await store.rows("membership", f"course_id = {COURSE}")
+    numbers = [int(one["person_id"]) for one in members]
+    people = [lti(f"sub{number}", sis(f"S{number}")) for number in numbers[1:]] + [lti("another")]
+    batch = store.members(*people, at=NOW + timedelta(days=400))
+
+    explained = await _explained(store, batch)
+
+    assert explained.whole == []
+    assert explained.explained > 20
+    assert len(people) == len(
+        await store.rows("membership", f"course_id = {COURSE} and ended_at is null")
+    )
+    [gone] = await store.rows("membership", f"course_id = {COURSE} and ended_at is not null")
+    assert numbers[0] == gone["person_id"]
+
+
+async def _explained(store: Store, batch: Batch) -> Explained:
+    async def work(tx: Transaction) -> Explained:
+        explained = Explained(tx)
+        await take_in(explained, batch, now=batch.ended_at)
+        return explained
+
+    return await store.database.transact(work)
