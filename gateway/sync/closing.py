@@ -14,9 +14,14 @@ from gateway.sync.summary import Counts, Summary
 from gateway.uow import Transaction
 from models.roster import ChangeKind, FieldGroup, SyncRunState
 
-_GROUPS = {
-    RosterFile.USERS: frozenset({FieldGroup.NAME, FieldGroup.LOGIN, FieldGroup.CONTACT}),
-    RosterFile.ENROLLMENTS: frozenset({FieldGroup.STANDING}),
+# By any of these columns a file carries a group of fields.
+_CARRIED_BY = {
+    RosterFile.USERS: {
+        FieldGroup.NAME: frozenset({"name", "sortable_name", "given_name", "family_name"}),
+        FieldGroup.LOGIN: frozenset({"login_id"}),
+        FieldGroup.CONTACT: frozenset({"email"}),
+    },
+    RosterFile.ENROLLMENTS: {FieldGroup.STANDING: frozenset({"state"})},
 }
 _MUCH = 0.1
 
@@ -147,12 +152,21 @@ def _cover(job: Job, which: RosterFile, checked: Checked, *, whole: bool) -> Cov
         subject=TABLES[which],
         source=job.source,
         authority="report",
-        groups=_GROUPS.get(which, frozenset()),
+        groups=_groups(job, which),
         states=frozenset(states) if which is RosterFile.ENROLLMENTS else frozenset(),
         began_at=job.as_of,
         ended_at=job.as_of,
         whole=whole and job.by_canvas_id,  # a SIS export leaves out whatever has no SIS id
         rows=checked.rows,
+    )
+
+
+def _groups(job: Job, which: RosterFile) -> frozenset[FieldGroup]:
+    """What the file has columns for; somebody may have taken some out before sending it."""
+    file = job.report.file(which)
+    carried = frozenset[str]() if file is None else file.carries
+    return frozenset(
+        group for group, columns in _CARRIED_BY.get(which, {}).items() if columns & carried
     )
 
 

@@ -52,11 +52,12 @@ def people_of(logins: pl.DataFrame) -> People:
 
 def _primary_first(logins: pl.DataFrame) -> list[pl.Expr]:
     """Active before suspended before deleted, with a SIS id before without, then by the login's text, as Canvas picks."""
-    order = [
-        pl.col("state").replace_strict(_STATE_ORDER, default=3, return_dtype=pl.Int8),
-        pl.col("sis_id").is_null(),
-    ]
-    return [*order, pl.col("login_id")] if "login_id" in logins.columns else order
+    order = {
+        "state": pl.col("state").replace_strict(_STATE_ORDER, default=3, return_dtype=pl.Int8),
+        "sis_id": pl.col("sis_id").is_null(),
+        "login_id": pl.col("login_id"),
+    }
+    return [by for column, by in order.items() if column in logins.columns]
 
 
 def person_hashes(who: Hashes, hashes: Hashes) -> tuple[Hashes, Hashes]:

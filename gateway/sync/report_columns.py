@@ -91,7 +91,7 @@ _SECTION = (
 )
 _ENROLLMENT = (
     _must("role", "role", Cell.KEY),
-    _may("role_id", "role_id", Cell.ID),
+    _should("role_id", "role_id", Cell.ID),
     _may("limit_to_section", "limit_section_privileges", Cell.FLAG),
     _STATUS,
 )
@@ -151,7 +151,7 @@ COLUMNS: Mapping[ReportKind, Mapping[RosterFile, tuple[Column, ...]]] = {
             _may("person_sis", "user_id"),
             _must("section", "canvas_section_id", Cell.ID),
             _may("section_sis", "section_id"),
-            _may("associated", "canvas_associated_user_id", Cell.ID),
+            _should("associated", "canvas_associated_user_id", Cell.ID),
             _may("associated_sis", "associated_user_id"),
             _may("base_type", "base_role_type", Cell.KEY),
             *_ENROLLMENT,
@@ -196,7 +196,7 @@ COLUMNS: Mapping[ReportKind, Mapping[RosterFile, tuple[Column, ...]]] = {
             _should("course_sis", "course_id"),
             _must("person_sis", "user_id", Cell.KEY),
             _should("section_sis", "section_id"),
-            _may("associated_sis", "associated_user_id"),
+            _should("associated_sis", "associated_user_id"),
             *_ENROLLMENT,
         ),
         RosterFile.USER_OBSERVERS: (

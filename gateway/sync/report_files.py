@@ -236,10 +236,9 @@ def _not_recognised(name: str, stem: str, kind: ReportKind, headers: Sequence[st
     for which, columns in COLUMNS[kind].items():
         required = [column.header for column in columns if column.required]
         lacking = [header for header in required if header not in headers]
-        near = len(required) if which.value == stem else len(required) - len(lacking)
-        if which.value == stem or len(lacking) == 1:
-            why = f"as {which.value} of a {kind.value} this lacks the column {', '.join(lacking)}"
-            nearest = max(nearest, (near, why))
+        near = len(required) - (0 if which.value == stem else 2 * len(lacking))
+        why = f"as {which.value} of a {kind.value} this lacks the column {', '.join(lacking)}"
+        nearest = max(nearest, (near, why))
     if nearest[0] > 1:
         raise UnusableFile(nearest[1], file=name, line=1)
     return "is no file of a Canvas roster report"

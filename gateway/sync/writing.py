@@ -128,6 +128,10 @@ class Writer:
         name = self.job.name(which)
         self.job.progress(Progress(phase="writing", file=name, done=self._written, total=total))
 
+    def names(self, rows: pl.DataFrame, name: str) -> bool:
+        """Whether the rows have a column for what they refer to by `name`."""
+        return (name if self.job.by_canvas_id else f"{name}_sis") in rows.columns
+
     async def referred(
         self, which: RosterFile, shape: Shape, rows: pl.DataFrame, name: str
     ) -> pl.Series:
@@ -197,7 +201,7 @@ async def write_terms(writer: Writer, rows: pl.DataFrame) -> None:
 async def write_courses(writer: Writer, rows: pl.DataFrame) -> None:
     which = RosterFile.COURSES
     for name, shape in (("account", ACCOUNT), ("term", TERM)):
-        if {name, f"{name}_sis"} & set(rows.columns):
+        if writer.names(rows, name):
             ids = await writer.referred(which, shape, rows, name)
             rows = rows.with_columns(ids.alias(f"{name}_id"))
     keyed = with_keys(rows, order=("name", "course_code"), search=("name", "course_code"))
@@ -220,7 +224,7 @@ async def write_cross_listings(writer: Writer, rows: pl.DataFrame) -> None:
 
 async def _write_sections(writer: Writer, which: RosterFile, rows: pl.DataFrame) -> None:
     for name in ("course", "origin"):
-        if {name, f"{name}_sis"} & set(rows.columns):
+        if writer.names(rows, name):
             ids = await writer.referred(which, COURSE, rows, name)
             rows = rows.with_columns(
                 ids.alias("course_id" if name == "course" else "origin_course_id")
@@ -247,14 +251,8 @@ async def resolved_enrollments(writer: Writer, rows: pl.DataFrame) -> pl.DataFra
         rows = rows.with_columns(ids.alias(f"{name}_id"))
         rows = _without_unknown(writer, rows, name)
     rows = _of_courses_not_read_since(writer, await _with_course_of_section(writer, rows))
-    nobody = pl.lit(None, pl.Int64)
-    rows = rows.with_columns(
-        associated_person_id=nobody, role_id="role_id" if "role_id" in rows.columns else nobody
-    )
-    if {"associated", "associated_sis"} & set(rows.columns):
-        observed = await writer.referred(which, PERSON, rows, "associated")
-        rows = rows.with_columns(observed.alias("associated_person_id"))
-    return rows
+    observed = await writer.referred(which, PERSON, rows, "associated")
+    return rows.with_columns(observed.alias("associated_person_id"))
 
 
 def _of_courses_not_read_since(writer: Writer, rows: pl.DataFrame) -> pl.DataFrame:

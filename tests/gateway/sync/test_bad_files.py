@@ -133,3 +133,88 @@ async def test_half_the_rows_remove_nobody(school: School, tmp_path: Path) -> No
 
     assert (SyncRunState.HELD, 6, 0) == (summary.state, summary.total.held, summary.total.removed)
     assert before == await school.states()
+
+
+WHOLE: Files = {
+    "accounts": [
+        {"canvas_account_id": 1, "name": "School"},
+        {"canvas_account_id": 2, "account_id": "A2", "canvas_parent_id": 1, "name": "Biology"},
+    ],
+    "terms": [{"canvas_term_id": 5, "term_id": "T5", "name": "Autumn"}],
+    "courses": [
+        {
+            "canvas_course_id": 500 + n,
+            "course_id": f"C{n}",
+            "integration_id": f"I{n}",
+            "short_name": "BIO",
+            "long_name": "Botany",
+            "canvas_account_id": 2,
+            "account_id": "A2",
+            "canvas_term_id": 5,
+            "term_id": "T5",
+        }
+        for n in (1, 2)
+    ],
+    "sections": [
+        {"canvas_section_id": 701, "section_id": "S1", "canvas_course_id": 501, "name": "Monday"}
+    ],
+    "xlist": [
+        {
+            "canvas_xlist_course_id": 501,
+            "xlist_course_id": "C1",
+            "canvas_section_id": 701,
+            "section_id": "S1",
+            "canvas_nonxlist_course_id": 502,
+            "nonxlist_course_id": "C2",
+        }
+    ],
+    "users": [user(9001 + n, f"Given{n} Family{n}", integration_id=f"P{n}") for n in range(12)],
+    "enrollments": [
+        *ROSTER[:11],
+        enrollment(
+            30012,
+            9012,
+            role="observer",
+            base_role_type="ObserverEnrollment",
+            canvas_associated_user_id=9001,
+        ),
+    ],
+}
+STAYS = {
+    "account": ("name", "state", "parent_id", "sis_id"),
+    "term": ("name", "state", "sis_id"),
+    "course": ("name", "course_code", "state", "account_id", "term_id", "sis_id", "integration_id"),
+    "section": ("name", "state", "course_id", "origin_course_id", "sis_id"),
+    "person": ("name", "sortable_name", "email", "login_id", "sis_id", "integration_id", "uuid"),
+    "enrollment": ("type", "role_id", "state", "associated_person_id", "limit_to_section"),
+}
+
+
+async def kept(school: School) -> dict[str, list[dict[str, object]]]:
+    return {table: await school.rows(table, *columns) for table, columns in STAYS.items()}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("name", WHOLE)
+async def test_a_column_that_was_taken_out_blanks_nothing_and_is_not_vouched_for(
+    name: str, school: School, tmp_path: Path
+) -> None:
+    """The file says nothing of it, which is not that there is none."""
+    texts = {f"{one}.csv": csv_text(one, rows) for one, rows in WHOLE.items()}
+    await school.take_in(zipped(tmp_path / "good.zip", texts))
+    before = await kept(school)
+    headers = texts[f"{name}.csv"].partition("\n")[0].split(",")
+    for lacking in headers:
+        columns = [one for one in headers if one != lacking]
+        text = csv_text(name, WHOLE[name], columns=columns)
+        path = zipped(tmp_path / f"{lacking}.zip", {**texts, f"{name}.csv": text})
+        try:
+            summary = await school.take_in(path)
+        except UnusableFile as refused:
+            assert lacking in str(refused)  # noqa: PT017  either is good
+            continue
+
+        assert (0, 0) == (summary.total.removed, summary.total.held), lacking
+        assert before == await kept(school), lacking
+        *_, cover = await school.rows("coverage", "groups", where="subject = 'person'")
+        assert ("contact" in cover["groups"]) == (lacking != "email"), lacking

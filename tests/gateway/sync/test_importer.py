@@ -442,7 +442,7 @@ async def test_columns_come_in_any_order_and_unknown_ones_are_ignored(
         "canvas_section_id",
         "role",
     ]
-    columns += ["canvas_user_id", "canvas_course_id"]
+    columns += ["canvas_user_id", "canvas_course_id", "role_id", "canvas_associated_user_id"]
     path = tmp_path / "e.csv"
     path.write_text(
         "\ufeff" + csv_text("enrollments", ROSTER, columns=columns).replace("\n", "\r\n"),
@@ -453,7 +453,7 @@ async def test_columns_come_in_any_order_and_unknown_ones_are_ignored(
 
     assert 3 == summary.total.created
     (row, *_) = await school.rows("enrollment", order="canvas_id")
-    assert ("STUDENT", None) == (row["type"], row["role_id"])
+    assert ("STUDENT", 3) == (row["type"], row["role_id"])
 
 
 async def test_unusable_rows_are_set_aside_with_their_line_and_reason(

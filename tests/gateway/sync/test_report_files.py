@@ -214,7 +214,10 @@ def test_names_stay_as_they_are(tmp_path: Path) -> None:
             csv_text(
                 "enrollments",
                 [],
-                columns=["canvas_user_id", "canvas_course_id", "canvas_section_id", "status"],
+                columns=[
+                    *("canvas_user_id", "canvas_course_id", "canvas_section_id", "status"),
+                    *("canvas_associated_user_id", "role_id"),
+                ],
             ),
             "lacks the column role",
             id="a column is missing",
