@@ -31,6 +31,7 @@ from gateway.writes.roster_planning import Planning
 from gateway.writes.roster_reading import RosterReading
 from gateway.writes.roster_rows import Said
 from models.roster import EnrollmentState, EnrollmentType
+from twin.enrolling import is_concluded
 from twin.report_file import write_report
 
 BEGINS = datetime(2026, 3, 3, tzinfo=UTC)
@@ -41,8 +42,6 @@ LEARNED_BY = (
     *((rows, Way.SINGLE_CALLS) for rows in (100, 30, *(1,) * 12)),
     *((rows, Way.SIS_IMPORT) for rows in (100, *(10,) * 12)),
 )
-# So many single calls are made here at most; of more, the prediction alone is told.
-MOST_CALLS = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +49,7 @@ class Measured:
     rows: int
     path: Way
     predicted: Price
-    billed: Price | None  # None: not carried out
+    billed: Price
     chosen: bool
     seconds: float  # of this machine
 
@@ -120,8 +119,11 @@ class Registrar:
 
 
 def _pairs(twin: SchoolTwin) -> Iterator[tuple[int, int]]:
-    """People and sections with SIS ids who do not have each other yet, section by section."""
-    school = twin.school
+    """People and sections with SIS ids who do not have each other yet, section by section.
+
+    None of a course that is over: a SIS file would enroll them there, and a call may not.
+    """
+    school, now = twin.school, twin.clock.now()
     people = sorted(
         {
             login.user_id
@@ -135,6 +137,8 @@ def _pairs(twin: SchoolTwin) -> Iterator[tuple[int, int]]:
         course = school.courses[section.course_id]
         open_ = course.workflow_state == "available" and not course.blueprint
         if not (open_ and section.sis_source_id and course.sis_source_id):
+            continue
+        if is_concluded(school, course, now):
             continue
         there = {row.user_id for row in school.enrollments_of_course.of(course.id)}
         yield from ((person, section.id) for person in people if person not in there)
@@ -194,13 +198,12 @@ async def _measure(folder: Path, sizes: tuple[int, ...]) -> list[Measured]:
             for path in Way:
                 change, costs = await registrar.add(rows, path)
                 began = time.perf_counter()
-                skipped = path is Way.SINGLE_CALLS and rows > MOST_CALLS
                 found.append(
                     Measured(
                         rows=rows,
                         path=path,
                         predicted=next(one.price for one in costs if one.path is path),
-                        billed=None if skipped else await registrar.carry_out(change),
+                        billed=await registrar.carry_out(change),
                         chosen=cheaper(costs).path is path,
                         seconds=time.perf_counter() - began,
                     )
@@ -217,14 +220,12 @@ def _line(one: Measured) -> str:
         f"**{path}**" if one.chosen else path,
         *_price(one.billed),
         *_price(predicted),
-        "" if one.billed is None else f"{predicted.quota / one.billed.quota - 1:+.0%}",
+        f"{predicted.quota / one.billed.quota - 1:+.0%}",
     ]
     return f"| {' | '.join(cells)} |"
 
 
-def _price(price: Price | None) -> tuple[str, str, str, str]:
-    if price is None:
-        return ("not run",) * 4
+def _price(price: Price) -> tuple[str, str, str, str]:
     return (
         f"{price.requests:,.0f}",
         f"{price.quota:,.1f}",
