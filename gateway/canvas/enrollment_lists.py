@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gateway.batch import Course, Enrollment, Person
+from gateway.batch import UNTOLD, Course, Enrollment, Person
 from gateway.canvas import rows
-from gateway.canvas.client import PAGE_SIZE, Call, Canvas, Params
+from gateway.canvas.client import PAGE_SIZE, Call, Canvas, Params, segment
 from gateway.errors import CutShort, NotThere, SourceRefused
 from models.canvas_ids import to_rest
 from models.roster import EnrollmentState, EnrollmentType
@@ -22,8 +22,8 @@ _log = logging.getLogger(__name__)
 ASKED_ONE_BY_ONE = 10
 MOST_ASKED = 60
 
+_COUNT = (("include[]", "total_students"),)
 _COUNTED = (EnrollmentState.ACTIVE, EnrollmentState.INVITED)
-
 
 # All but deleted ones; unnamed, students are shown published ones alone (canvas-lms: doc/api/courses.md).
 _OF_SOMEBODY = ("unpublished", "available", "completed")
@@ -46,6 +46,15 @@ class Known:
     """A row of the store that the list should show."""
 
     canvas_id: int
+    section: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unnumbered:
+    """A row of the store that the list should show and whose own id is not known: who is where."""
+
+    person: int | None
+    sis_id: str | None
     section: int | None
 
 
@@ -82,7 +91,8 @@ class Lists:
     async def read_own(self, words: Sequence[str]) -> set[int]:
         """The caller's own rows, by Canvas's words for states by date."""
         listed = await self._list(self.place.path, [("state[]", word) for word in words])
-        await self._name_courses("/courses")
+        if not self.courses:
+            await self._name_courses("/courses")
         return listed
 
     async def _name_courses(self, path: str) -> None:
@@ -118,35 +128,45 @@ class Lists:
                 self.people[key] = rows.named(int(key))
         return one.canvas_id
 
-    async def compare(self, listed: set[int], states: Collection[EnrollmentState]) -> set[int]:
+    async def compare(
+        self, listed: set[int], states: Collection[EnrollmentState], *, seen_by: str | None = None
+    ) -> set[int]:
         """The list, read again when Canvas counts more students than it showed; CutShort when it still does.
 
-        Of a person's enrollments Canvas keeps no count: their list is read twice, for it is seldom cut twice at the same place.
+        `seen_by`: the key of whoever calls, where they may see the students of some sections alone: these are compared then.
         """
-        if self.place.kind == "person":
-            return listed | await self.read(states)
         for attempt in (1, 2):
-            course = await self._counted()
-            shown = {
-                row.person
-                for row in map(self.enrollments.__getitem__, listed)
-                if row.type is EnrollmentType.STUDENT and row.state in _COUNTED
-            }
-            if len(shown) >= course:
+            if await self._agrees(listed, seen_by):
                 return listed
             if attempt == 1:
                 listed = await self.read(states)
         raise CutShort(f"{self.place.path} left out people whom Canvas counts")
 
+    async def _agrees(self, listed: set[int], seen_by: str | None) -> bool:
+        rows = [self.enrollments[one] for one in listed]
+        if _students(rows) >= await self._counted():
+            return True
+        if seen_by is None:
+            return False
+        sections = {
+            row.section
+            for row in rows
+            if row.type is EnrollmentType.STUDENT or row.person == seen_by
+        }
+        for section in sorted(sections):
+            path = f"/sections/{to_rest(int(section), self.shard)}"
+            shown = _students(row for row in rows if row.section == section)
+            if shown < _total(await self.canvas.get(self.call, path, _COUNT)):
+                return False
+        return bool(sections)
+
     async def _counted(self) -> int:
         """Students, active and invited, by Canvas's own count."""
         path = f"/{self.place.kind}s/{to_rest(self.place.id, self.shard)}"
-        params = [("include[]", "total_students"), ("include[]", "term")]
-        answer = await self.canvas.get(self.call, path, params)
+        answer = await self.canvas.get(self.call, path, [*_COUNT, ("include[]", "term")])
         if self.place.kind == "course":
             self.courses = [rows.course(answer, self.shard)]
-        count = answer.get("total_students")
-        return count if isinstance(count, int) else 0
+        return _total(answer)
 
     async def account_for(
         self, missing: Iterable[Known], asked: frozenset[EnrollmentState]
@@ -175,6 +195,36 @@ class Lists:
                 left = {one: known for one, known in left.items() if one not in self.enrollments}
         return states
 
+    async def look_for(
+        self, unnumbered: Iterable[Unnumbered], asked: Collection[EnrollmentState]
+    ) -> None:
+        """CutShort when somebody whose row was not listed is enrolled there all the same, as their own list tells."""
+        listed = {(row.person, row.section) for row in self.enrollments.values()}
+        by_sis_id = {person.sis_id: int(person.key) for person in self.people.values()}
+        missing: set[str] = set()
+        for row in unnumbered:
+            person = by_sis_id.get(row.sis_id or UNTOLD) if row.person is None else row.person
+            if (str(person), row.section) not in listed:
+                missing.add(
+                    f"sis_user_id:{row.sis_id}" if person is None else to_rest(person, self.shard)
+                )
+        if len(missing) > MOST_ASKED:
+            raise CutShort(f"{self.place.path} left out {len(missing)} people who were there")
+        for person_form in sorted(missing):
+            await self._look_for(person_form, asked)
+
+    async def _look_for(self, person: str, asked: Collection[EnrollmentState]) -> None:
+        params = [("state[]", state.lower()) for state in sorted(asked)]
+        path = f"/users/{segment(person)}/enrollments"
+        try:
+            async for page in self.canvas.pages(self.call, path, params):
+                for told in page:
+                    row = rows.enrollment(told, self.shard)
+                    if self.place.holds(row) and row.canvas_id not in self.enrollments:
+                        raise CutShort(f"{self.place.path} left out somebody who is enrolled")
+        except NotThere:
+            return  # nobody is that any more
+
     async def _ask(self, known: Known, asked: Collection[EnrollmentState]) -> int | None:
         """The section of a row that moved to another course with it."""
         try:
@@ -191,3 +241,19 @@ class Lists:
             raise CutShort(f"{self.place.path} left out somebody who is enrolled")
         self._add(answer)
         return row.section if not self.place.holds(row) and self.place.kind == "course" else None
+
+
+def _students(listed: Iterable[Enrollment]) -> int:
+    """People, as Canvas counts them."""
+    return len(
+        {
+            row.person
+            for row in listed
+            if row.type is EnrollmentType.STUDENT and row.state in _COUNTED
+        }
+    )
+
+
+def _total(answer: rows.Json) -> int:
+    count = answer.get("total_students")
+    return count if isinstance(count, int) else 0

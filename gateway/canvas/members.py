@@ -18,6 +18,8 @@ from models.roster import IdentityKind
 MEDIA_TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
 LONGEST_PAGE = 50  # Canvas's; others give what they like
 
+# Any other word, which the standard does not know, is no proof that somebody left.
+_NOT_THERE = ("inactive", "deleted")
 _CUSTOM = "https://purl.imsglobal.org/spec/lti/claim/custom"
 
 Json = Mapping[str, Any]
@@ -37,13 +39,11 @@ class Roster:
     left: set[str] = field(default_factory=set)
     context_id: str | None = None
     differences: str | None = None
-    pages: int = 0
 
     def add(self, container: Json) -> None:
         members = container.get("members")
         if not isinstance(members, list):
             raise CutShort("a membership list came without its members")
-        self.pages += 1
         context = container.get("context")
         if isinstance(context, Mapping):
             self.context_id = _said(context.get("id")) or self.context_id
@@ -57,7 +57,7 @@ class Roster:
         roles = tuple(role for role in _listed(member.get("roles")) if isinstance(role, str))
         if lti_roles.is_test_user(roles):
             return
-        if _said(member.get("status")) not in (None, "Active"):
+        if (_said(member.get("status")) or "").lower() in _NOT_THERE:
             self.left.add(sub)
             return
         known = self.memberships.get(sub)

@@ -1,16 +1,17 @@
 """The Enrollments API as a source: the list of a course, a section or a person, by the admin's token or through a viewer's eyes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
 
 from gateway.batch import UNTOLD, Batch, Taken
 from gateway.canvas.client import Call, Canvas, Meter
 from gateway.canvas.credentials import Credentials
-from gateway.canvas.enrollment_lists import Known, Lists, Place
+from gateway.canvas.enrollment_lists import Known, Lists, Place, Unnumbered
 from gateway.canvas.own_enrollments import OWN_STATES, OwnEnrollments
-from gateway.errors import SourceRefused
+from gateway.errors import NotThere, SourceRefused
 from gateway.identity import Trust
 from gateway.merge import Reading
 from gateway.needs import ROSTERS, Need, Scope, ScopeKind, Subject
@@ -46,6 +47,10 @@ class _Task:
     shard: int
     eyes: int | None
     own: bool
+
+    @property
+    def authority(self) -> str:
+        return "admin" if self.eyes is None else f"person:{self.eyes}"
 
 
 class EnrollmentsSource:
@@ -217,7 +222,7 @@ class EnrollmentsSource:
             institution_id=self._institution_id,
             source=self.source,
             reading=Reading.ENROLLMENTS_API,
-            authority="admin" if task.eyes is None else f"person:{task.eyes}",
+            authority=task.authority,
             began_at=began,
             ended_at=ended,
             scope=task.scope,
@@ -239,21 +244,19 @@ class EnrollmentsSource:
     ) -> frozenset[EnrollmentState]:
         """The states of which all rows are known now, as far as the eyes see them."""
         if task.own:
-            await lists.read_own(OWN_STATES)
+            await self._twice_if_doubtful(lists, task, partial(lists.read_own, OWN_STATES))
             return _EVERY_STATE - {EnrollmentState.DELETED}
-        listed = await lists.read(task.states)
-        if task.eyes is None:
-            await self._refuse_if_cut(lists, task, since=began - _OWNER_KNOWN_FOR)
-            if await self._is_doubtful(lists, task, listed):
-                listed = await lists.compare(listed, task.states)
+        listed = await self._compared(lists, task, began)
         missing = await self._missing(task, listed, began)
-        if not missing:
+        unnumbered = await self._unnumbered(task, began)
+        if not missing and not unnumbered:
             return task.states
         if task.eyes is not None:
             # Eyes that may be cut: what ended is shown as ended, and what is not shown at all proves nothing.
             await lists.read(_EVERY_STATE - task.states)
             return _EVERY_STATE
         await self._refuse_if_cut(lists, task, since=began)
+        await lists.look_for(unnumbered, task.states)
         return await lists.account_for(missing, task.states)
 
     async def _missing(self, task: _Task, listed: set[int], began: datetime) -> list[Known]:
@@ -266,11 +269,48 @@ class EnrollmentsSource:
             if row.canvas_id not in listed
         ]
 
+    async def _unnumbered(self, task: _Task, began: datetime) -> list[Unnumbered]:
+        """Of a person's list, and of eyes that may be cut, silence proves nothing of these."""
+        if task.eyes is not None or task.scope.kind is ScopeKind.PERSON:
+            return []
+        known = await scopes.unnumbered(
+            self._database, self._institution_id, task.scope, task.states, began
+        )
+        return [Unnumbered(**vars(row)) for row in known]
+
+    async def _compared(self, lists: Lists, task: _Task, began: datetime) -> set[int]:
+        """What is listed, compared with what Canvas counts where the list may have left out somebody."""
+        read = partial(lists.read, task.states)
+        if task.scope.kind is ScopeKind.PERSON:
+            return await self._twice_if_doubtful(lists, task, read)
+        listed = await read()
+        if task.eyes is None:
+            await self._refuse_if_cut(lists, task, since=began - _OWNER_KNOWN_FOR)
+        if not await self._is_doubtful(lists, task, listed):
+            return listed
+        if task.eyes is None:
+            return await lists.compare(listed, task.states)
+        eyes = _of_person(task.eyes)
+        named = await scopes.canvas_ids(self._database, self._institution_id, [eyes])
+        try:
+            return await lists.compare(listed, task.states, seen_by=str(named.get(eyes)))
+        except (SourceRefused, NotThere):
+            return listed | await read()  # whoever may not see the count
+
+    async def _twice_if_doubtful(
+        self, lists: Lists, task: _Task, read: Callable[[], Awaitable[set[int]]]
+    ) -> set[int]:
+        """Of a person's enrollments Canvas keeps no count, but a list is seldom cut twice at the same place."""
+        listed = await read()
+        return listed | await read() if await self._is_doubtful(lists, task, listed) else listed
+
     async def _is_doubtful(self, lists: Lists, task: _Task, listed: set[int]) -> bool:
         is_person = task.scope.kind is ScopeKind.PERSON
         if not is_person and (not listed or not lists.full_pages):
             return True
-        return not await scopes.read_whole_before(self._database, self._institution_id, task.scope)
+        return not await scopes.read_whole_before(
+            self._database, self._institution_id, task.scope, authority=task.authority
+        )
 
     async def _refuse_if_cut(self, lists: Lists, task: _Task, *, since: datetime) -> None:
         """Of a person's list Canvas cuts nothing away."""

@@ -8,18 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
 from gateway.batch import Batch
 from gateway.cache import Cache
 from gateway.canvas import rows
-from gateway.canvas.client import Call, Canvas, Meter
+from gateway.canvas.client import Call, Canvas, Meter, segment
 from gateway.canvas.credentials import Credentials
 from gateway.errors import (
     BadRequest,
     NotThere,
     SourceError,
-    SourceRefused,
     SourceThrottled,
     SourceUnavailable,
     Throttled,
@@ -124,8 +122,6 @@ class Lookups:
             found = None
         except SourceThrottled as error:
             raise Throttled(f"Canvas could not be asked for {by} just now: {error}") from error
-        except SourceRefused:
-            return None  # may not be seen; perhaps soon it may
         except SourceError as error:
             raise SourceUnavailable(f"Canvas could not be asked for {by}: {error}") from error
         if found is None:
@@ -190,9 +186,7 @@ class _Question:
                 return to_rest(to_global(by.value, self.shard), self.shard)
             except ValueError as error:
                 raise BadRequest(str(error)) from error
-        value = _PREFIXES[by.type_name][by.form] + by.value
-        # A dot in a path begins a format for Canvas's router.
-        return quote(value, safe=":").replace(".", "%2E")
+        return segment(_PREFIXES[by.type_name][by.form] + by.value)
 
     def _course(self, answer: rows.Json) -> _Asked:
         course = rows.course(answer, self.shard)

@@ -1,7 +1,7 @@
 """Names and Roles as a source: who is active in a course, pulled whole over LTI from where the course was launched.
 
 It tells members, never enrollments: no sections, one entry a person. Canvas's pages are numbered slices, made anew for each,
-so a change between two can skip somebody: whoever is missing from several pages is looked for in a second pull.
+so a change between two can skip somebody, and no count tells of a page that was cut: whoever is missing is looked for in a second pull.
 """
 
 import logging
@@ -284,7 +284,7 @@ class NrpsSource:
                 roster = await self._pull(service, call, with_message=True)
                 if not any(person.canvas_id for person in roster.people.values()):
                     self._without_canvas_ids.add(service.registration.scope)
-        if roster.pages > 1 and await self._misses_somebody(service, course, roster):
+        if await self._misses_somebody(service, course, roster):
             again = await self._pull(service, call)
             again.people.update(roster.people)
             again.memberships.update(roster.memberships)
@@ -318,6 +318,8 @@ class NrpsSource:
         async for container in pulled:
             roster.add(container.body)
             roster.differences = container.differences or roster.differences
+            if service.of_canvas and roster.context_id not in (None, service.context_id):
+                raise CutShort("the membership list that came is another course's")
         self._prices.teach(
             Endpoint.MEMBER_PAGE_WITH_MESSAGE if with_message else Endpoint.MEMBER_PAGE,
             quota=call.meter.quota - spent[1],

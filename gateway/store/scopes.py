@@ -107,15 +107,48 @@ async def should_show(
     return [ShouldShow(**row) for row in rows]
 
 
-async def read_whole_before(database: Database, institution_id: int, scope: Scope) -> bool:
-    """Whether the Enrollments API has shown all of this scope before."""
+@dataclass(frozen=True, kw_only=True)
+class Unnumbered:
+    """A row of the store without a Canvas id, by who is where: global Canvas ids as far as they are known."""
+
+    person: int | None
+    sis_id: str | None
+    section: int | None
+
+
+async def unnumbered(
+    database: Database,
+    institution_id: int,
+    scope: Scope,
+    states: Collection[EnrollmentState],
+    as_of: datetime,
+) -> Sequence[Unnumbered]:
+    """Such rows as `should_show` tells of, which nobody can ask Canvas for by their own id."""
+    rows = await database.rows(
+        "select p.canvas_id as person, p.sis_id, s.canvas_id as section from enrollment e"
+        " join person p on p.institution_id = $1 and p.id = e.person_id"
+        " left join section s on s.institution_id = $1 and s.id = e.section_id"
+        f" where e.institution_id = $1 and e.{_COLUMNS[scope.kind]} = $2 and e.canvas_id is null"
+        f" and e.removed_at is null and e.standing_as_of <= $3 and e.state in ({_words(states)})",
+        institution_id,
+        scope.id,
+        as_of,
+    )
+    return [Unnumbered(**row) for row in rows]
+
+
+async def read_whole_before(
+    database: Database, institution_id: int, scope: Scope, *, authority: str
+) -> bool:
+    """Whether the Enrollments API has shown these eyes all that they see of this scope before."""
     rows = await database.rows(
         "select 1 as one from coverage where institution_id = $1 and scope_kind = $2 and scope_id = $3"
-        " and source = $4 and authority = 'admin' and whole limit 1",
+        " and source = $4 and authority = $5 and whole limit 1",
         institution_id,
         scope.kind.value,
         scope.id,
         Source.ENROLLMENTS_API.value,
+        authority,
     )
     return bool(rows)
 

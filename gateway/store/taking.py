@@ -38,11 +38,8 @@ from gateway.uow import Database, Transaction
 from models import text
 from models.roster import ChangeKind, EnrollmentState
 
-_SCOPE_COLUMNS = {
-    ScopeKind.COURSE: "course_id",
-    ScopeKind.SECTION: "section_id",
-    ScopeKind.PERSON: "person_id",
-}
+# A person's list is compared with nothing, so its silence is no proof.
+_SCOPE_COLUMNS = {ScopeKind.COURSE: "course_id", ScopeKind.SECTION: "section_id"}
 _SUBJECTS = {
     Subject.ENROLLMENTS: "enrollment",
     Subject.MEMBERS: "membership",
@@ -211,7 +208,7 @@ class _Taking:
         return sorted(ids.values())
 
     async def _silent(self, seen: Collection[int]) -> list[int]:
-        """Rows without a Canvas id that a whole list should have shown: those that have one were asked for by it."""
+        """Rows without a Canvas id that a whole list should have shown: of its rows, and of these people, Canvas was asked."""
         batch = self.batch
         scope = batch.scope
         means = silence_of(batch.reading, whole=batch.whole, visible=batch.full, has_sis_ids=False)

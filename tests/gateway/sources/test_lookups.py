@@ -104,6 +104,17 @@ async def test_could_not_ask_is_no_no(lookups: Lookups, readers: Readers, twin: 
     assert await lookups.ask(by) is not None
 
 
+async def test_a_refusal_is_no_no_either(
+    lookups: Lookups, readers: Readers, twin: Upstream
+) -> None:
+    """A token without the scope for it would be told so of anybody."""
+    by, _, _ = forms(twin)["a user"]
+    lacking = '{"errors":[{"message":"Insufficient scopes on access token."}]}'
+    twin.break_(Kind.STATUS, "/users", status=401, body=lacking)
+    with pytest.raises(SourceUnavailable, match="Insufficient scopes"):
+        await lookups.ask(by)
+
+
 async def test_without_a_token_nothing_can_be_asked(
     lookups: Lookups, readers: Readers, twin: Upstream
 ) -> None:

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from gateway.canvas.client import Meter
-from gateway.errors import SourceError, SourceRefused
+from gateway.canvas.members import Roster
+from gateway.errors import CutShort, SourceError, SourceRefused
 from gateway.needs import Scope
 from models.roster import FieldGroup, GapReason
 from tests.gateway.sources.readers import Readers
@@ -274,6 +275,26 @@ async def test_a_broken_registration_is_said_in_words(readers: Readers, twin: Up
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+async def test_a_list_of_another_course_is_not_believed(readers: Readers, twin: Upstream) -> None:
+    scope = await readers.launched(twin.big, url=twin.memberships_url(twin.cast.courses["demo"]))
+
+    with pytest.raises(CutShort, match="another course"):
+        await readers.pull(scope)
+
+
+@pytest.mark.parametrize(
+    ("status", "stays"),
+    [(None, True), ("Active", True), ("active", True), ("Pending", True), ("Deleted", False)],
+)
+def test_only_the_words_of_the_standard_say_that_somebody_left(
+    status: str | None, stays: bool
+) -> None:
+    roster = Roster(scope="here", shard=1)
+    roster.add({"members": [{"user_id": "1", "status": status, "roles": []}]})
+
+    assert stays is ("1" in roster.memberships)
+
+
 async def test_who_launched_stays_until_seen_and_gone(readers: Readers, twin: Upstream) -> None:
     """Somebody invited may launch, and the list shows active people only."""
     demo = twin.cast.courses["demo"]
