@@ -925,7 +925,8 @@ class LearnedPrice(Model):
 # `costs`: of each, as JSON. `removals` of `people` go; `held`: that waits for a person. `wish`: PAUSE or CANCEL, for the
 # job to see. `file_sent_at`: when the SIS file was about to be sent; `import_id`: as what Canvas took it. `data_set`: which
 # enrollments its file speaks of (`sis_data_set.scope`), where Canvas may compare it with the one before; `sent_as`: a word of
-# `SisSending`, and `sent_because` why.
+# `SisSending`, and `sent_because` why. `exactly`: the sections that are to have its rows and nobody else
+# (`gateway.roster_change.Exactly`), as JSON.
 class RosterChange(Model):
     id = row_id()
     institution_id = fields.IntField()
@@ -952,6 +953,7 @@ class RosterChange(Model):
     data_set = fields.CharField(max_length=64, null=True)
     sent_as = fields.CharField(max_length=12, null=True)
     sent_because = fields.TextField(null=True)
+    exactly = fields.TextField(null=True)
     requests = fields.IntField(default=0)
     quota = fields.FloatField(default=0)
 
@@ -984,6 +986,27 @@ class RosterChangeRow(Model):
     class Meta:
         table = "roster_change_row"
         unique_together = (("institution_id", "roster_change_id", "place"),)
+
+
+# What Canvas was told of a row of a change, once for each time, on whose rights (`gateway.store.intended.Authority`), and what
+# it answered, both as JSON; null: the answer was lost, and looked up.
+class RosterExchange(Model):
+    id = row_id()
+    institution_id = fields.IntField()
+    roster_change_id = fields.BigIntField()
+    place = fields.IntField()
+    told_at = fields.DatetimeField()
+    authority = fields.CharField(max_length=12)
+    told = fields.TextField()
+    answer = fields.TextField(null=True)
+
+    class Meta:
+        table = "roster_exchange"
+        indexes = (
+            Index(
+                fields=("institution_id", "roster_change_id", "place"), name="roster_exchange_row"
+            ),
+        )
 
 
 # A SIS file that Canvas compares with the one before it, or will the next with it; of each data set the last that was imported.

@@ -11,6 +11,10 @@ from models.roster import Resolution, SyncRunState
 
 _AT_ONCE = 5_000
 
+_OF_OLD_CHANGES = (
+    "roster_change_id in (select c.id from roster_change c where c.institution_id = $1"
+    " and (c.ended_at < $2 or (c.asked_at is null and c.planned_at < $2)))"
+)
 # Which rows go: `$2` is the moment before which things are too old, `$3` now.
 _TOO_OLD: Mapping[str, str] = {
     "set_aside": (
@@ -28,10 +32,8 @@ _TOO_OLD: Mapping[str, str] = {
         "imported_at < $2 or (import_id is null and roster_change_id in (select c.id from roster_change c"
         " where c.institution_id = $1 and c.ended_at < $2))"
     ),
-    "roster_change_row": (
-        "roster_change_id in (select c.id from roster_change c where c.institution_id = $1"
-        " and (c.ended_at < $2 or (c.asked_at is null and c.planned_at < $2)))"
-    ),
+    "roster_exchange": _OF_OLD_CHANGES,
+    "roster_change_row": _OF_OLD_CHANGES,
     "roster_change": "ended_at < $2 or (asked_at is null and planned_at < $2)",
     "permission_answer": "asked_at < $2",
     "lti_deployment": "last_seen_at < $2 and accepted_at is null",

@@ -176,6 +176,13 @@ async def _forget_doer(tx: Transaction, institution_id: int, person: int) -> Non
         )
     # whom a row is about stands in JSON (`gateway.roster_change.Key`)
     await tx.run(
+        "delete from roster_exchange where institution_id = $1 and exists (select 1 from roster_change_row r"
+        " where r.institution_id = $1 and r.roster_change_id = roster_exchange.roster_change_id"
+        " and r.place = roster_exchange.place and r.step like $2)",
+        institution_id,
+        f'%"person":{person},%',
+    )
+    await tx.run(
         "update roster_change_row set said = null, step = null, reason = null, message = null, advice = null"
         " where institution_id = $1 and step like $2",
         institution_id,
