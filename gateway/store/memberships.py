@@ -146,17 +146,15 @@ async def end(
 
 
 async def nameable(
-    database: Database, institution_id: int, course: int, *, scope: str
+    store: Database | Transaction, institution_id: int, course: int, *, scope: str
 ) -> dict[int, set[str]]:
     """Who is in the course as far as is known, with what a membership list calls them: `sub`s, 1.1 ids, Canvas ids."""
-    rows = await database.rows(
-        "select p.id, i.value from person p join identity i on i.institution_id = $1 and i.person_id = p.id"
-        " and i.ended_at is null and (i.kind in ('lti11_user_id', 'canvas_global_id')"
-        " or (i.kind = 'lti13_sub' and i.scope = $3))"
-        " where p.institution_id = $1 and (exists (select 1 from membership m where m.institution_id = $1"
-        " and m.course_id = $2 and m.person_id = p.id and m.ended_at is null and m.source = 'NRPS')"
-        " or exists (select 1 from enrollment e where e.institution_id = $1 and e.course_id = $2 and e.person_id = p.id"
-        " and e.state = 'ACTIVE' and e.removed_at is null and e.type <> 'TEST_STUDENT'))",
+    rows = await store.rows(
+        "select k.person_id as id, i.value from (select person_id from membership where institution_id = $1 and course_id = $2"
+        " and ended_at is null and source = 'NRPS' union select person_id from enrollment where institution_id = $1"
+        " and course_id = $2 and state = 'ACTIVE' and removed_at is null and type <> 'TEST_STUDENT') k"
+        " cross join identity i where i.institution_id = $1 and i.person_id = k.person_id and i.ended_at is null"
+        " and (i.kind in ('lti11_user_id', 'canvas_global_id') or (i.kind = 'lti13_sub' and i.scope = $3))",
         institution_id,
         course,
         scope,

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.batch import Batch
+from gateway.store.memberships import nameable
 from gateway.store.taking import take_in
 from gateway.uow import Database, Dialect, Row, Transaction
 from models.roster import EnrollmentState
@@ -108,6 +109,22 @@ async def test_a_class_of_nrps_is_merged_by_lookups(store: Store) -> None:
     )
     [gone] = await store.rows("membership", f"course_id = {COURSE} and ended_at is not null")
     assert numbers[0] == gone["person_id"]
+
+
+async def test_who_is_asked_about_when_a_list_tells_its_differences_is_looked_up(
+    store: Store,
+) -> None:
+    async def work(tx: Transaction) -> tuple[Explained, dict[int, set[str]]]:
+        explained = Explained(tx)
+        return explained, await nameable(explained, store.school.id, COURSE, scope="")
+
+    explained, named = await store.database.transact(work)
+
+    assert explained.whole == []
+    members = await store.rows("membership", f"course_id = {COURSE}")
+    enrolled = await store.rows("enrollment", f"course_id = {COURSE} and state = 'ACTIVE'")
+    assert {one["person_id"] for one in members + enrolled} == set(named)
+    assert all(f"sub{person}" in names for person, names in named.items())
 
 
 async def _explained(store: Store, batch: Batch) -> Explained:
