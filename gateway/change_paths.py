@@ -5,7 +5,7 @@ lib/sis/enrollment_importer.rb).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -217,10 +217,11 @@ def cost(
     of_courses: Mapping[int, int],
     prices: PriceBook,
     staying: Sequence[Step] | None = None,
+    whole: Collection[int] = (),
 ) -> Cost:
     """`of_courses`: how many enrollments each has. What is touched is read before, to see that it stands as planned, and after.
 
-    `staying`: what a file of a data set says besides; None: it is none.
+    `staying`: what a file of a data set says besides; None: it is none. `whole`: the courses of which everybody is read before.
     """
     division = divided(path, rows)
     carried_out = (*division.imported, *division.called)
@@ -228,11 +229,10 @@ def cost(
     besides = (staying or ()) if compared else ()
     after = Counter(of_courses)
     after.update(step.course for step in carried_out if step.before is None)
-    parts = [
-        one.price(prices)
-        for steps, counts in (((*carried_out, *besides), of_courses), (carried_out, after))
-        for one in reads(steps, counts).values()
-    ]
+    looked_at = reads((*carried_out, *besides), of_courses)
+    looked_at |= {course: Reads.whole(of_courses.get(course, 0)) for course in whole}
+    read_back = reads(carried_out, after)
+    parts = [one.price(prices) for one in (*looked_at.values(), *read_back.values())]
     if division.called:
         parts.append(_throttled(_calls(division.called, prices)))
     if division.imported:

@@ -89,11 +89,23 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Exactly:
-    """Whoever is enrolled in these sections in these types, and not wanted, goes."""
+    """Whoever is enrolled in these sections in these types, and not wanted, goes.
+
+    `unread`: of so many wanted rows it is not known whom or what they mean. They are not to go for that, so nobody does.
+    """
 
     sections: frozenset[int]
     types: frozenset[EnrollmentType]
     drop: State = State.DELETED
+    unread: int = 0
+
+    def covers(self, one: Present) -> bool:
+        """Whether it stands where nobody is to be but who is wanted."""
+        return (
+            one.key.section in self.sections
+            and one.key.type in self.types - _KEPT_BY_CANVAS
+            and one.state in ROSTER_STATES
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,12 +238,7 @@ def _outcome(one: Wanted, before: Present | None, state: State) -> Outcome:
 
 def _leaving(exactly: Exactly, known: Iterable[Present], named: Collection[Key]) -> Iterable[Step]:
     for one in sorted(known, key=lambda present: present.id):
-        if (
-            one.key in named
-            or one.key.section not in exactly.sections
-            or one.key.type not in exactly.types - _KEPT_BY_CANVAS
-            or one.state not in ROSTER_STATES
-        ):
+        if one.key in named or not exactly.covers(one):
             continue
         goes = Step(
             row=None,
@@ -244,6 +251,9 @@ def _leaving(exactly: Exactly, known: Iterable[Present], named: Collection[Key])
         )
         if one.pinned:
             reason = "the enrollment is protected from changes of many"
+            goes = replace(goes, outcome=Outcome.REFUSED, reason=reason)
+        elif exactly.unread:
+            reason = f"{exactly.unread} rows do not say whom or what they mean, and this may be it"
             goes = replace(goes, outcome=Outcome.REFUSED, reason=reason)
         yield goes
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from gateway.change_paths import Carried, Cost, Path
-from gateway.roster_change import Outcome, Step
+from gateway.roster_change import Exactly, Outcome, Step
 from gateway.store.rows import time
 from gateway.uow import Database, Row, Transaction
 from models.roster import RosterChangeState, RosterRowStatus, SisSending
@@ -55,6 +55,7 @@ class Change:
     data_set: str | None
     sent_as: SisSending | None
     sent_because: str | None
+    exactly: Exactly | None
     requests: int
     quota: float
 
@@ -98,6 +99,7 @@ class Planned:
     planned_at: datetime
     undoes_id: int | None = None
     data_set: str | None = None
+    exactly: Exactly | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +123,7 @@ async def keep(
             "state": State.PLANNED.value,
             "path": planned.path.value,
             "costs": _json(planned.costs),
+            "exactly": None if planned.exactly is None else _json(planned.exactly),
             "requests": 0,
             "quota": 0.0,
         }
@@ -176,6 +179,8 @@ def _change(row: Row) -> Change:
     told["sent_as"] = None if row["sent_as"] is None else SisSending(row["sent_as"])
     told["wish"] = None if row["wish"] is None else Wish(row["wish"])
     told["costs"] = msgspec.json.decode(row["costs"], type=tuple[Cost, ...])
+    if row["exactly"] is not None:
+        told["exactly"] = msgspec.json.decode(row["exactly"], type=Exactly)
     told["held"] = bool(row["held"])
     return Change(**told)
 

@@ -8,7 +8,7 @@ from gateway.batch import Batch
 from gateway.canvas.client import Call
 from gateway.change_paths import Names, Reads, reads
 from gateway.needs import Scope, ScopeKind
-from gateway.roster_change import Key, Present, standing
+from gateway.roster_change import Key, Outcome, Present, standing
 from gateway.store import roster_changes, roster_ground, roster_runs, scopes, taking
 from gateway.store.roster_changes import Change, ChangeRow, Progress, State, Status, Wish
 from gateway.store.runs import Tally
@@ -69,10 +69,10 @@ class Book:
         return [row for row in rows if row.carried is not None]
 
     async def staying(self) -> list[ChangeRow]:
-        """Those that change nothing, and that a file which says a whole roster says all the same."""
-        if self.change.data_set is None:
+        """Those that change nothing, and that have to stay so: of a roster that is said whole."""
+        if self.change.exactly is None:
             return []
-        return [row for row in await self.rows((Status.NONE,)) if row.by_file]
+        return [row for row in await self.rows((Status.NONE,)) if row.outcome is Outcome.NOTHING]
 
     async def write(
         self,
@@ -172,6 +172,29 @@ class Book:
         seen = await roster_ground.enrollments(self.database, self.institution_id, people)
         # Whoever was not shown by a list of every state is not there.
         return standing(one.present for one in seen if one.as_of >= began)
+
+    async def read_before(self, rows: Sequence[ChangeRow], names: Names) -> Mapping[Key, Present]:
+        """The same; with everybody else of the courses whose rosters are said whole."""
+        exactly = self.change.exactly
+        if exactly is None:
+            return await self.read(rows, names, ours=False)
+        courses = await roster_ground.courses_of(
+            self.database, self.institution_id, exactly.sections
+        )
+        whole = set(courses.values())
+        now = {one.key: one for one in await self.read_whole(whole)}
+        rest = [row for row in rows if row.step.course not in whole]
+        return now | await self.read(rest, names, ours=False)
+
+    async def unnamed(self, now: Iterable[Present]) -> list[Present]:
+        """Who stands where nobody is to be but who is named, and was not there when it was planned."""
+        exactly = self.change.exactly
+        found = [] if exactly is None else [one for one in now if exactly.covers(one)]
+        if not found:
+            return []
+        rows = await self.rows(tuple(Status))
+        named = {part.key for row in rows for part in roster_orders.parts(row.step)}
+        return [one for one in found if one.key not in named]
 
     async def read_whole(self, courses: Collection[int]) -> list[Present]:
         """Every enrollment of these courses as Canvas shows it now."""

@@ -49,9 +49,10 @@ class Carrying:
         staying = await book.staying()
         looked_at = [*waiting, *staying]
         names = await book.names(looked_at)
-        now = await book.read(looked_at, names, ours=False) if waiting else {}
-        moved = {row.place for row in looked_at if _has_moved(row, now, names)}
-        if not moved:
+        now = await book.read_before(looked_at, names) if waiting else {}
+        moved = {row.place for row in looked_at if waiting and _has_moved(row, now, names)}
+        new = await book.unnamed(now.values())
+        if not moved and not new:
             await book.write(columns={"checked_at": book.clock()})
             return True
         left = [
@@ -63,6 +64,8 @@ class Carrying:
             for row in waiting
         ]
         message = f"the roster moved: {len(moved)} rows are not as they were planned on"
+        if new:
+            message += f", and {len(new)} enrollments came that it does not speak of"
         if book.finished:  # before a pause
             await book.write(left, columns={"checked_at": book.clock(), "message": message})
             return True

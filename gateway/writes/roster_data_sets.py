@@ -65,7 +65,7 @@ class DataSets:
         if mine is None:
             return await self._row_by_row(rows, _BUSY)
         before, why_none = await self._before(scope)
-        staying = await self.book.staying()
+        staying = [row for row in await self.book.staying() if row.by_file]
         shown = await self.book.read_whole({row.step.course for row in (*rows, *staying)})
         found = await self._compared(rows, staying, shown, before, why_none)
         whole = found.why_whole is not None

@@ -79,11 +79,14 @@ class Planning:
         ground = _Ground(wanted=wanted, courses_of=sections)
         seen = await self._enrollments(reader, ground.courses)
         names = await self._named(reader.institution_id, ground, seen)
-        if call is not None and await self._read(asked, call, ground.people(seen), names, seen):
+        if call is not None and await self._read(asked, call, ground, names, seen):
+            # whoever was not known before may be now
+            found = await roster_rows.found(self.database, self.connections, reader, said)
+            wanted, misses = await asyncio.to_thread(_meant, said, found)
+            ground = replace(ground, wanted=wanted)
             seen = await self._enrollments(reader, ground.courses)
-            wanted, misses = await asyncio.to_thread(_meant, said, replace(found, seen=seen))
             names = await self._named(reader.institution_id, ground, seen)
-        exactly = _exactly(asked, wanted, sections)
+        exactly = _exactly(asked, wanted, sections, unread=len(unread) + len(misses))
         rows = await asyncio.to_thread(_carried, wanted, seen, names, exactly)
         data_set = None
         if self.diffs and exactly is not None:
@@ -94,7 +97,15 @@ class Planning:
             [*unread, *misses],
             {row.row: row.text for row in said},
             seen,
-            _Frame(asked.path, caller, person_id, now, data_set=data_set),
+            _Frame(
+                asked.path,
+                caller,
+                person_id,
+                now,
+                exactly=exactly,
+                whole=frozenset(sections.values()),
+                data_set=data_set,
+            ),
         )
 
     async def inverse(
@@ -152,12 +163,18 @@ class Planning:
         return replace(names, enrolled=enrolled)
 
     async def _read(
-        self, asked: Asked, call: Call, people: People, names: Names, seen: Sequence[Seen]
+        self, asked: Asked, call: Call, ground: "_Ground", names: Names, seen: Sequence[Seen]
     ) -> bool:
         """Whether anything was read anew: only what is older than asked for, and only where that is soon done."""
         rows = Counter(one.present.course for one in seen)
-        old = _old(people, seen, asked.fresher_than)
-        reads = {course: Reads(people=len(who), rows=rows[course]) for course, who in old.items()}
+        old = _old(ground.people(seen), seen, asked.fresher_than)
+        whole = set(ground.courses_of.values())  # who is there is to be known, whoever it is
+        reads = {
+            course: Reads.whole(rows[course])
+            if course in whole
+            else Reads(people=len(who), rows=rows[course])
+            for course, who in old.items()
+        }
         requests = sum(read.price(self.prices).requests for read in reads.values())
         if not old or requests > MOST_REQUESTS:
             return False
@@ -176,7 +193,8 @@ class Planning:
         of_courses = Counter(one.present.course for one in seen)
         staying = None if frame.data_set is None else frame.data_set.staying
         costs = tuple(
-            change_paths.cost(path, rows, of_courses, self.prices, staying) for path in Path
+            change_paths.cost(path, rows, of_courses, self.prices, staying, frame.whole)
+            for path in Path
         )
         path = frame.path or change_paths.cheaper(costs).path
         data_set = frame.data_set if path is Path.SIS_IMPORT else None
@@ -194,6 +212,7 @@ class Planning:
             planned_at=frame.now,
             undoes_id=frame.undoes,
             data_set=None if data_set is None else data_set.scope,
+            exactly=frame.exactly,
         )
         kept = sorted(
             [*_missed(misses), *_kept(rows, path, texts, data_set)],
@@ -227,6 +246,8 @@ class _Frame:
     person_id: int | None
     now: datetime
     undoes: int | None = None
+    exactly: Exactly | None = None
+    whole: frozenset[int] = frozenset()  # the courses of its sections
     data_set: DataSet | None = None
 
 
@@ -272,11 +293,13 @@ def _old(people: People, seen: Iterable[Seen], fresher_than: datetime) -> People
     }
 
 
-def _exactly(asked: Asked, wanted: Sequence[Wanted], sections: Mapping[int, int]) -> Exactly | None:
+def _exactly(
+    asked: Asked, wanted: Sequence[Wanted], sections: Mapping[int, int], *, unread: int
+) -> Exactly | None:
     if asked.exactly is None:
         return None
     types = asked.exactly.types or frozenset(row.key.type for row in wanted)
-    return Exactly(sections=frozenset(sections), types=types, drop=asked.drop)
+    return Exactly(sections=frozenset(sections), types=types, drop=asked.drop, unread=unread)
 
 
 def _removals(rows: Iterable[Carried], seen: Iterable[Seen], guard: Guard) -> tuple[int, int, bool]:

@@ -132,6 +132,60 @@ async def test_exactly_these_people_and_the_shrink_guard(many: Bulk) -> None:
 
 @ON_SQLITE
 @BOTH
+@pytest.mark.parametrize("who", ["stays and is dropped", "comes", "is to go and is gone"])
+async def test_exactly_these_people_or_nothing_where_the_roster_moved(
+    many: Bulk, path: Path, who: str
+) -> None:
+    section = By("Section", "canvasId", str(many.section.id))
+    exactly = ExactlyThese(sections=(section,), types=frozenset({EnrollmentType.STUDENT}))
+    new, other = many.strangers(2)
+    many.twin.clock.advance(timedelta(hours=1))  # of some a report says nothing
+    school = many.twin.school
+    *staying, going = (school.users[one] for one in many.students())
+    change = await many.plan([many.said(new), *map(many.said, staying)], path, exactly=exactly)
+    assert (await many.change(change)).removals
+    if who == "comes":
+        many.twin.change("enrol", user=str(other.id), section=str(many.section.id))
+    else:
+        gone = going if "go " in who else staying[0]
+        many.twin.change("drop", enrollment=many.row_of(gone).id, state="deleted")
+    there = many.students()
+
+    done = await many.apply(change)
+
+    assert done.state is State.FAILED
+    assert (done.message or "").startswith("the roster moved: ")
+    assert many.students() == there
+    assert many.in_canvas(new) == []
+    change = await many.plan([many.said(new), *map(many.said, staying)], path, exactly=exactly)
+    assert (await many.apply(change)).state is State.SUCCEEDED
+    assert set(many.students()) == {new.id, *(one.id for one in staying)}
+
+
+@ON_SQLITE
+async def test_nobody_goes_for_a_row_that_cannot_be_read(many: Bulk) -> None:
+    section = By("Section", "canvasId", str(many.section.id))
+    exactly = ExactlyThese(sections=(section,), types=frozenset({EnrollmentType.STUDENT}))
+    many.twin.clock.advance(timedelta(hours=1))
+    first, *others = (many.twin.school.users[one] for one in many.students())
+    rows = [many.said(first), *(many.said(one) for one in others[1:])]
+
+    mistyped = replace(many.said(first), user=By("User", "sisId", "mistyped"))
+
+    change = await many.plan([*rows, mistyped], exactly=exactly)
+
+    unnamed = [row for row in await many.rows(change) if row.row is None]
+    assert {(row.outcome, row.reason) for row in unnamed} == {
+        (Outcome.REFUSED, "1 rows do not say whom or what they mean, and this may be it")
+    }
+    assert (await many.change(change)).removals == 0
+    change = await many.plan(rows, exactly=exactly)
+    unnamed = [row for row in await many.rows(change) if row.row is None]
+    assert {row.outcome for row in unnamed} == {Outcome.REMOVE}
+
+
+@ON_SQLITE
+@BOTH
 async def test_a_change_is_taken_back_by_its_inverse(many: Bulk, path: Path) -> None:
     new, other = many.strangers(2)
     there = many.students()
