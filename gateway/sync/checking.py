@@ -17,9 +17,9 @@ from gateway.sync.reading import hashes_of, rows_in, same_as_stored
 from gateway.sync.report_columns import RosterFile
 from gateway.sync.report_files import ReportFile
 from gateway.sync.row_hash import Hashes, text_hashes
+from gateway.sync.stage import FILE_ROWS, in_chunks
 from gateway.sync.suspicion import refuse_another_school, refuse_empty
 
-BUCKET_BYTES = 512 * 1024
 _POSITIVE = np.int64(2**63 - 1)
 
 TABLES = {
@@ -129,7 +129,6 @@ def _moved(sections: pl.DataFrame, xlist: pl.DataFrame, job: Job) -> pl.DataFram
 async def _check_users(job: Job, file: ReportFile) -> Checked:
     checked = Checked()
     known_people = None if job.by_canvas_id else await references.people_by_sis_id(job)
-    buckets = 1 + file.size // BUCKET_BYTES
     who: list[Hashes] = []
     hashes: list[Hashes] = []
     async for rows in rows_in(job, file):
@@ -137,16 +136,13 @@ async def _check_users(job: Job, file: ReportFile) -> Checked:
         whose = _whose(rows.good, known_people)
         who.append(whose)
         hashes.append(hashes_of(job, rows.good))
-        told = rows.good.with_columns(
-            who=pl.Series(whose),
-            row_hash=pl.Series(hashes[-1]),
-            bucket=pl.Series((whose & _POSITIVE) % buckets),
-        )
-        for part in told.partition_by("bucket", maintain_order=True):
-            job.stage.put(file.which, part.drop("bucket"), int(part["bucket"][0]))
+        told = rows.good.with_columns(who=pl.Series(whose), row_hash=pl.Series(hashes[-1]))
+        job.stage.put(file.which, told)
     if not who:
         return checked
-    checked.people, told_hashes = logins.person_hashes(np.concatenate(who), np.concatenate(hashes))
+    everybody = np.concatenate(who)
+    checked.people, told_hashes = logins.person_hashes(everybody, np.concatenate(hashes))
+    checked.with_several_logins = logins.with_several(everybody)
     same = np.zeros(len(checked.people), dtype=np.bool_)
     stored = await _stored_records(job, file)
     if stored is not None:
@@ -162,11 +158,10 @@ def _contested(job: Job) -> Hashes:
     """Aliases that two people of the file claim. Somebody new may claim what somebody unchanged has, so all are asked."""
     keys: list[Hashes] = []
     who: list[Hashes] = []
-    for bucket in job.stage.buckets(RosterFile.USERS):
-        for frame in job.stage.frames(RosterFile.USERS, bucket):
-            claims = logins.exclusive(logins.aliases_of(frame))
-            keys.append(logins.alias_keys(claims))
-            who.append(claims["who"].to_numpy())
+    for frame in in_chunks(job.stage.frames(RosterFile.USERS), FILE_ROWS):
+        claims = logins.exclusive(logins.aliases_of(frame))
+        keys.append(logins.alias_keys(claims))
+        who.append(claims["who"].to_numpy())
     return logins.contested(np.concatenate(keys), np.concatenate(who))
 
 

@@ -50,7 +50,8 @@ class Checked:
 
     `unchanged`: rows that the store has as they are. `repeated`: lines of rows that stand there twice. `withheld`: lines
     of rows that would delete more at once than the shrink guard allows.
-    `courses`: Canvas or hashed SIS ids of the courses that the rows name. `lookup`: the store's enrollments by Canvas id,
+    `courses`: Canvas or hashed SIS ids of the courses that the rows name. `people`, `changed_people`, `with_several_logins`:
+    who is in users.csv, sorted. `lookup`: the store's enrollments by Canvas id,
     and which of them the file shows.
     """
 
@@ -61,6 +62,7 @@ class Checked:
     courses: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     people: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     changed_people: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    with_several_logins: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     contested: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     lookup: Lookup | None = None
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from gateway.sync.report_columns import ReportKind
-from gateway.sync.row_hash import Hashes, combined, row_hashes
+from gateway.sync.row_hash import Hashes, combined
 from gateway.sync.search_keys import with_keys
 from models.roster import IdentityKind, UserState
 
@@ -69,8 +68,10 @@ def person_hashes(who: Hashes, hashes: Hashes) -> tuple[Hashes, Hashes]:
     return people, np.add.reduceat(hashes[order], starts)
 
 
-def login_hashes(logins: pl.DataFrame, kind: ReportKind, columns: Collection[str]) -> Hashes:
-    return row_hashes(logins, kind.value, sorted(columns))
+def with_several(who: Hashes) -> Hashes:
+    """Everybody who has more than one login, sorted."""
+    people, logins = np.unique(who, return_counts=True)
+    return people[logins > 1]
 
 
 def aliases_of(logins: pl.DataFrame) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """Users into people: whose logins changed, whose aliases end and open, who claims what another has."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 import numpy as np
 import polars as pl
@@ -9,12 +9,15 @@ import polars as pl
 from gateway.store import identities, merging
 from gateway.store.first_load import FirstLoad
 from gateway.store.identities import Held
+from gateway.store.known import contains
 from gateway.store.merging import Merged
 from gateway.store.shapes import PERSON
 from gateway.sync import logins
 from gateway.sync.job import Job
 from gateway.sync.logins import People
 from gateway.sync.report_columns import RosterFile
+from gateway.sync.row_hash import Hashes
+from gateway.sync.stage import Stage, ahead, in_chunks
 from gateway.uow import Transaction
 from models.roster import IdentityKind
 
@@ -47,18 +50,42 @@ async def write_users(job: Job, advanced: Callable[[int], None]) -> Merged:
 
 
 async def _chunks(job: Job) -> AsyncIterator[pl.DataFrame]:
-    """All logins of so many people at a time, of those whose logins the store has not just so."""
-    for bucket in job.stage.buckets(RosterFile.USERS):
-        rows = await _changed_logins(job, bucket)
-        everybody = rows["who"].unique(maintain_order=True).to_frame()
-        for people in everybody.iter_slices(max(1, job.limits.chunk_rows // _ROWS_EACH)):
-            yield rows.join(people, on="who", how="semi", maintain_order="left")
+    """All logins of so many people at a time, of those whose logins the store has not just so.
+
+    In the order of the file, which is mostly that of the keys; people with several logins, which may stand far apart, at last.
+    """
+    people = max(1, job.limits.chunk_rows // _ROWS_EACH)
+    several = Stage(job.stage.folder / "several")
+    async for chunk in ahead(in_chunks(_single_logins(job, several), people)):
+        yield await _without_contested(job, chunk)
+    async for chunk in ahead(_several_logins(several, people)):
+        yield await _without_contested(job, chunk)
 
 
-async def _changed_logins(job: Job, bucket: int) -> pl.DataFrame:
-    rows = await asyncio.to_thread(pl.concat, job.stage.frames(RosterFile.USERS, bucket))
-    changed = pl.Series(job.checked[RosterFile.USERS].changed_people, dtype=pl.Int64)
-    return await _without_contested(job, rows.filter(pl.col("who").is_in(changed.implode())))
+def _single_logins(job: Job, several: Stage) -> Iterator[pl.DataFrame]:
+    """The changed rows of people who have one login; those of the others go into `several`."""
+    users = job.checked[RosterFile.USERS]
+    buckets = 1 + len(users.with_several_logins) // job.limits.chunk_rows
+    for frame in job.stage.frames(RosterFile.USERS):
+        changed = _of(frame, users.changed_people)
+        together = _of(changed, users.with_several_logins)
+        bucket = np.searchsorted(users.with_several_logins, together["who"].to_numpy()) % buckets
+        for number in np.unique(bucket):
+            part = together.filter(pl.Series(bucket == number))
+            several.put(RosterFile.USERS, part, int(number))
+        yield changed.join(together, on="who", how="anti", maintain_order="left")
+
+
+def _of(rows: pl.DataFrame, people: Hashes) -> pl.DataFrame:
+    return rows.filter(pl.Series(contains(people, rows["who"].to_numpy())))
+
+
+def _several_logins(several: Stage, people: int) -> Iterator[pl.DataFrame]:
+    """All logins of so many people at a time."""
+    for bucket in several.buckets(RosterFile.USERS):
+        rows = pl.concat(several.frames(RosterFile.USERS, bucket))
+        for some in rows["who"].unique(maintain_order=True).to_frame().iter_slices(people):
+            yield rows.join(some, on="who", how="semi", maintain_order="left")
 
 
 async def _write_chunks(
@@ -201,6 +228,8 @@ class _Chunk:
 async def _without_contested(job: Job, rows: pl.DataFrame) -> pl.DataFrame:
     """Without logins whose alias another person claims in the same file; whoever has it already keeps it."""
     contested = job.checked[RosterFile.USERS].contested
+    if not len(contested):
+        return rows
     aliases = logins.exclusive(logins.aliases_of(rows))
     claims = aliases.filter(pl.Series(np.isin(logins.alias_keys(aliases), contested)))
     aside: list[tuple[int, str]] = []

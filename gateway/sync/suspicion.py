@@ -47,13 +47,11 @@ async def _compare_people(job: Job) -> None:
         return
     names = [name for name in ("uuid", "sis_id") if name in _carried(job, RosterFile.USERS)]
     told: dict[int, dict[str, object]] = {}
-    for bucket in job.stage.buckets(RosterFile.USERS):
-        for frame in job.stage.frames(RosterFile.USERS, bucket):
-            found = frame.filter(pl.col("canvas_id").is_in(list(known)))
-            told |= {
-                row["canvas_id"]: row
-                for row in found.select("canvas_id", *names).iter_rows(named=True)
-            }
+    for frame in job.stage.frames(RosterFile.USERS):
+        found = frame.filter(pl.col("canvas_id").is_in(list(known)))
+        told |= {
+            row["canvas_id"]: row for row in found.select("canvas_id", *names).iter_rows(named=True)
+        }
     others = sum(_somebody_else(known[canvas_id], row) for canvas_id, row in told.items())
     _refuse(
         job,

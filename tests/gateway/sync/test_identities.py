@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from gateway.sync.report_files import Limits
 from gateway.uow import Transaction
 from models.roster import SyncRunState
 from tests.gateway.sync.conftest import School
@@ -61,6 +62,32 @@ async def test_the_order_of_logins_does_not_matter(school: School, tmp_path: Pat
     summary = await school.take_in(report(tmp_path / "2.zip", users=[second, BEN, AMARA]))
 
     assert (0, 2) == (summary.total.updated, summary.total.unchanged)
+
+
+async def test_logins_of_many_meet_wherever_they_stand(school: School, tmp_path: Path) -> None:
+    """Half of the people have three logins, each a whole file apart, in more than one part of the work."""
+    several, limits = range(0, 60, 2), Limits(block_bytes=1024, chunk_rows=20)
+
+    def file(name: str, label: str) -> Path:
+        people = [user(9000 + n, f"{label} {n}") for n in range(60)]
+        more = [
+            user(9000 + n, f"{label} {n}", user_id="", login_id=f"{place}-{n}")
+            for place in ("home", "clinic")
+            for n in several
+        ]
+        return report(tmp_path / name, users=[*people, *more])
+
+    first = await school.take_in(file("1.zip", "First"), limits=limits)
+    again = await school.take_in(file("2.zip", "First"), limits=limits)
+    renamed = await school.take_in(file("3.zip", "Second"), limits=limits)
+
+    assert (60, 0, 60) == (first.total.created, again.total.created, again.total.unchanged)
+    assert (0, 60) == (renamed.total.created, renamed.total.updated)
+    assert 60 == len(await school.rows("person"))
+    logins = {(who, value) for who, kind, value in await aliases(school) if kind == "login_id"}
+    expected = {(9000 + n, f"second.{n}") for n in range(60)}
+    expected |= {(9000 + n, f"{place}-{n}") for place in ("home", "clinic") for n in several}
+    assert expected == logins
 
 
 async def test_a_person_whose_logins_are_all_deleted_is_deleted_and_known(
