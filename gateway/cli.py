@@ -1,6 +1,7 @@
 """The command line `roster`: what may be typed. What it does is imported only then, so that `--help` is quick."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -10,10 +11,13 @@ from gateway.errors import RosterError, UsageError
 from gateway.viewer import Scope
 from models.roster import ChangeKind
 
+_OF_OTHERS = 0o007  # who else works on this machine reads no database, log or report of ours
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: 0, 1 for an error that a person can read, 2 for wrong usage."""
     options = parser().parse_args(arguments)
+    os.umask(os.umask(0) | _OF_OTHERS)
     try:
         status: int | None = options.run(options)
     except RosterError as error:

@@ -30,6 +30,7 @@ _templates.filters |= {
     "under_way": words.under_way,
     "types": words.types,
     "source": words.source,
+    "told_by": words.told_by,
     "kind": words.kind,
     "resolution": words.resolution,
     "query": lambda fields: f"?{urlencode(fields)}" if fields else "",

@@ -38,7 +38,7 @@ _COURSES = (
 query ConsoleCourses($after: String, $freshness: Freshness) {
   courses(first: 100, after: $after, freshness: $freshness, orderBy: {field: NAME}) {
     pageInfo { hasNextPage endCursor }
-    nodes { id name courseCode }
+    nodes { id canvasId name courseCode }
     provenance { ...Told }
   }
 }
@@ -50,7 +50,7 @@ _OWN_COURSES = (
 query ConsoleOwnCourses($after: String, $freshness: Freshness) {
   viewer { user { enrollments(first: 100, after: $after, freshness: $freshness) {
     pageInfo { hasNextPage endCursor }
-    nodes { course { id name courseCode } }
+    nodes { course { id canvasId name courseCode } }
     provenance { ...Told }
   } } }
 }
@@ -89,7 +89,7 @@ async def _class(console: Console, who: Visitor, course_id: str, after: str | No
         course=course,
         members=members["nodes"],
         total=members["totalCount"],
-        freshness=words.freshness(members["provenance"], console.clock()),
+        freshness=words.freshness(members["provenance"], console.clock(), "people"),
         gaps=_distinct(members["provenance"]["gaps"]),
         after=_after(members),
         coming=coming,
@@ -136,7 +136,7 @@ def _courses(
         title="Courses",
         courses=courses,
         refusals=refusals,
-        freshness=words.freshness(found["provenance"], console.clock()) if found else "",
+        freshness=words.freshness(found["provenance"], console.clock(), "courses") if found else "",
         after=_after(found) if found else None,
         empty=empty,
         coming=coming,
@@ -167,7 +167,7 @@ def _after(found: Any) -> str | None:
     return page_info["endCursor"] if page_info["hasNextPage"] else None
 
 
-def _distinct(gaps: list[Any]) -> list[Any]:
+def _distinct(gaps: list[Any]) -> list[str]:
     """A hidden field is told once for each place where it was asked for; that nothing was read, the sentence above tells."""
-    told = {gap["message"]: gap for gap in gaps if gap["reason"] != GapReason.NEVER_SYNCED}
-    return list(told.values())
+    told = [words.gap(gap) for gap in gaps if gap["reason"] != GapReason.NEVER_SYNCED]
+    return list(dict.fromkeys(told))

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from models.roster import GapReason
+
 _SOURCES = {
     "NRPS": "the course's LTI membership list",
     "ENROLLMENTS_API": "Canvas's list of enrollments",
@@ -37,10 +39,27 @@ RESOLUTIONS = {
     "MOVE": "It is the claimant's: move it",
     "KEEP": "They are two people: leave it where it is",
 }
+# By what is listed: completeness in words, and what to say where nothing was read at all.
 _COMPLETE = {
-    "COMPLETE": "Everybody who should be in it is in it.",
-    "PARTIAL": "Somebody may be missing from it.",
-    "UNKNOWN": "Nothing was ever read that could tell who is in it.",
+    "people": {
+        "COMPLETE": "Everybody who should be in it is in it.",
+        "PARTIAL": "Somebody may be missing from it.",
+        "UNKNOWN": "Whether that is everybody cannot be told.",
+    },
+    "courses": {
+        "COMPLETE": "No course is missing.",
+        "PARTIAL": "Some courses may be missing.",
+        "UNKNOWN": "Whether these are all courses cannot be told.",
+    },
+}
+_NEVER_READ = {
+    "people": "Nothing was ever read that could tell who is in it.",
+    "courses": "Nothing was ever read that could tell which courses there are.",
+}
+_HIDDEN = {
+    "user.email": "You are not shown the others' e-mail addresses.",
+    "user.name": "You are not shown the others' names.",
+    "user.sortableName": "You are not shown the others' names.",
 }
 _UNITS = (
     (timedelta(days=1), "day"),
@@ -51,6 +70,12 @@ _UNITS = (
 
 def source(name: str | None) -> str:
     return "nobody" if name is None else _SOURCES.get(name, name)
+
+
+def told_by(run: Mapping[str, Any]) -> str:
+    """The source of a run, and which file or list it was where its label says more than the source does."""
+    told = source(run["source"])
+    return told if not run["label"] or run["label"] in told else f"{told}: {run['label']}"
 
 
 def kind(name: str) -> str:
@@ -65,11 +90,17 @@ def types(names: list[str]) -> str:
     return ", ".join(_TYPES.get(name, name) for name in names)
 
 
-def freshness(provenance: Mapping[str, Any], now: datetime) -> str:
-    """Source, age and completeness of an answer, in a sentence or three."""
-    complete = _COMPLETE[provenance["completeness"]]
+def gap(told: Mapping[str, Any]) -> str:
+    """Why something is missing, to whoever looks at the page."""
+    hidden = _HIDDEN.get(told["field"] or "") if told["reason"] == GapReason.NOT_PERMITTED else None
+    return hidden or str(told["message"])
+
+
+def freshness(provenance: Mapping[str, Any], now: datetime, of: str) -> str:
+    """Source, age and completeness of a list `of` people or courses, in a sentence or three."""
     if provenance["source"] is None:
-        return complete
+        return _NEVER_READ[of]
+    complete = _COMPLETE[of][provenance["completeness"]]
     told = {origin["source"]: origin["asOf"] for origin in provenance["origins"]} or {
         provenance["source"]: provenance["asOf"]
     }

@@ -19,12 +19,24 @@ _SCRIPT = (_STATIC / "platform_storage.js").read_text("utf-8")
 
 def refusal(text: str, *, code: str, status: int) -> Response:
     """What went wrong in words, what to do, and by which words an administrator finds it in the log."""
+    then = "Open the tool again from your course. If it does not help, show this page to your administrator."
+    return _refused("The launch did not work", text, then, code=code, status=status)
+
+
+def registration_refusal(text: str, *, code: str, status: int) -> Response:
+    """The same to the administrator who let their platform introduce itself."""
+    then = (
+        "Nothing was kept here. Begin the registration again in your platform once this is mended."
+    )
+    return _refused("The registration did not work", text, then, code=code, status=status)
+
+
+def _refused(title: str, text: str, then: str, *, code: str, status: int) -> Response:
     body = (
-        f"<h1>The launch did not work</h1><p>{escape(text)}</p>"
-        "<p>Open the tool again from your course. If it does not help, show this page to your administrator.</p>"
+        f"<h1>{title}</h1><p>{escape(text)}</p><p>{then}</p>"
         f"<pre>{escape(code)} · request {escape(request_id.get() or 'unknown')}</pre>"
     )
-    return page("The launch did not work", body, status=status)
+    return page(title, body, status=status)
 
 
 def registered(client_id: str) -> Response:

@@ -4,6 +4,7 @@ It lets nobody in: the platform's administrator has to turn the tool on, and our
 platform it is shows where it takes registrations: on an address that the configuration knows as an institution's.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,8 @@ _ENDPOINTS = (
     "token_endpoint",
 )
 _MOST_BYTES = 1_000_000
+# Anybody may name an address that is slow to answer, and the connections to platforms are all readers'.
+_AT_ONCE = 2
 
 
 class Registering:
@@ -42,9 +45,14 @@ class Registering:
         self._database = database
         self._client = client
         self._clock = clock
+        self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def register(self, fields: Mapping[str, str]) -> str:
         """The client id under which the platform knows us now."""
+        async with self._turns:
+            return await self._register(fields)
+
+    async def _register(self, fields: Mapping[str, str]) -> str:
         url = fields.get("openid_configuration")
         if not url:
             raise LaunchRefused("openid_configuration", "The registration names no platform.")
@@ -113,8 +121,9 @@ def _object(answer: Response) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         body = None
     if answer.status not in (200, 201) or not isinstance(body, dict):
+        said = answer.status if answer.status not in (200, 201) else "something else than JSON"
         raise LaunchRefused(
-            "platform", f"The platform answered {answer.status} to the registration.", status=502
+            "platform", f"The platform answered {said} to the registration.", status=502
         )
     return body
 

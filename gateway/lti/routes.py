@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -24,7 +24,7 @@ def _launches(request: Request) -> Launches:
     return launches
 
 
-def refusing(endpoint: Endpoint) -> Endpoint:
+def refusing(endpoint: Endpoint, page: Callable[..., Response] = pages.refusal) -> Endpoint:
     """A refusal is a page in the browser and a line in the log; the line names the check, and nobody."""
 
     @wraps(endpoint)
@@ -34,7 +34,7 @@ def refusing(endpoint: Endpoint) -> Endpoint:
         except LaunchRefused as refused:
             fields = {"path": request.url.path, "check": refused.code, "reason": str(refused)}
             _log.warning("launch refused", extra={"fields": fields})
-            return pages.refusal(str(refused), code=refused.code, status=refused.status)
+            return page(str(refused), code=refused.code, status=refused.status)
 
     return answer
 
@@ -128,7 +128,7 @@ async def config_xml(request: Request) -> Response:
     return Response(text, media_type="application/xml")
 
 
-@refusing
+@partial(refusing, page=pages.registration_refusal)
 async def register(request: Request) -> Response:
     """Where a platform's administrator lets the platform introduce itself."""
     client_id = await _launches(request).registering.register(await forms.single(request))

@@ -129,7 +129,12 @@ async def _ticket(request: Request, connecting: Connecting) -> Ticket:
     sealed = request.query_params.get("ticket")
     if sealed is not None:
         return Ticket.opened(sealed, connecting.seal, connecting.clock())
-    viewer = await connecting.authenticate(request.headers)
+    try:
+        viewer = await connecting.authenticate(request.headers)
+    except Unauthenticated as error:
+        raise Unauthenticated(
+            "Nobody is known here: open the tool from your course, and connect from there."
+        ) from error
     if viewer.launched is None or viewer.user_id is None:
         raise Forbidden(
             "Only somebody who was launched from their platform can connect an account."

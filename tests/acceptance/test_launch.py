@@ -195,6 +195,7 @@ def test_a_registration_that_names_no_platform_is_refused(
 
     assert answer.status_code in (400, 502)
     assert f"<pre>{check} ·" in answer.text
+    assert "The registration did not work" in answer.text
 
 
 def test_what_an_administrator_pastes_is_what_the_tool_answers_to(

@@ -298,6 +298,17 @@ def test_sqlite_takes_one_server_process(roster: Roster, tmp_path: Path) -> None
     assert told(answer).startswith("SQLite takes one server process")
 
 
+def test_nobody_else_on_the_machine_reads_what_is_kept(tmp_path: Path) -> None:
+    file = configured(tmp_path / "roster.toml", f"sqlite://{tmp_path / 'roster.db'}", "demo")
+
+    answer = roster_process("migrate", "--config", file)
+
+    assert 0 == answer.returncode, answer.stderr
+    kept = [path for path in tmp_path.iterdir() if path.name.startswith("roster.db")]
+    assert kept
+    assert {0} == {path.stat().st_mode & 0o007 for path in kept}
+
+
 @pytest.mark.postgres
 @pytest.mark.parametrize("engine", ["postgres"], indirect=True)
 def test_postgres_is_not_migrated_unasked(roster: Roster, config: Path) -> None:
