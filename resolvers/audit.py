@@ -23,9 +23,9 @@ from resolvers.provenance import described
 from resolvers.types import Course, Enrollment, User, resolved
 
 TYPE = "ChangeRequest"
-_WITHHELD = "the credential may not see what people are called"
+WITHHELD = "the credential may not see what people are called"
 # What the texts of the audit name people by.
-_NAMED_BY = ("canvasId", "sisId", "loginId", "name")
+NAMED_BY = ("canvasId", "sisId", "loginId", "name")
 
 
 def _personal(key: str) -> Any:
@@ -35,7 +35,7 @@ def _personal(key: str) -> Any:
         context = info.context
         if root[key] is None or not context.reader.rights.sees("User", "canvasId"):
             return None
-        context.shows(("User", root["person_id"] or 0), 1, _NAMED_BY)
+        context.shows(("User", root["person_id"] or 0), 1, NAMED_BY)
         return root[key]
 
     return shown
@@ -55,19 +55,19 @@ class ChangeRequest:
     error: MutationError | None = described("Why it was not done, or not as it was asked for.")
 
     input: str | None = resolved(
-        _personal("input"), f"What was asked for, as JSON; null where {_WITHHELD}."
+        _personal("input"), f"What was asked for, as JSON; null where {WITHHELD}."
     )
     told: str | None = resolved(
         _personal("told"),
-        f"The request that Canvas was sent, as JSON: verb, path and fields; null: none, or {_WITHHELD}.",
+        f"The request that Canvas was sent, as JSON: verb, path and fields; null: none, or {WITHHELD}.",
     )
     answer: str | None = resolved(
         _personal("answer"),
-        f"What Canvas answered, as JSON; null: nothing that arrived, or {_WITHHELD}.",
+        f"What Canvas answered, as JSON; null: nothing that arrived, or {WITHHELD}.",
     )
     real_user: ID | None = resolved(
         _personal("realUser"),
-        f"The Canvas id of whoever acted as the person in Canvas; null: nobody did, or {_WITHHELD}.",
+        f"The Canvas id of whoever acted as the person in Canvas; null: nobody did, or {WITHHELD}.",
     )
     actor: User | None = resolved(
         nodes.link("User", "actor_id"),

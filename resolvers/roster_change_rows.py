@@ -1,5 +1,7 @@
 """The rows of a change of many in the graph: what happens to each, and how far it is."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import strawberry
@@ -9,14 +11,54 @@ from gateway.errors import Forbidden
 from gateway.readpath.paging import page_size
 from gateway.readpath.registry import Row
 from gateway.roster_change import Outcome
-from gateway.writes.roster_changes import RosterChanges
+from gateway.writes.roster_changes import ChangeRow, Exchange, RosterChanges
 from models.roster import EnrollmentState, RosterRowStatus
 from resolvers import nodes
+from resolvers.audit import NAMED_BY, WITHHELD
 from resolvers.connections import PageInfo, cursor_of, page_of, place_of
 from resolvers.context import Context, Info
+from resolvers.enums import ChangeAuthority
 from resolvers.lists import After, First
 from resolvers.provenance import described
 from resolvers.types import Course, Enrollment, Section, User, resolved
+
+
+@strawberry.type(
+    description="What Canvas was told of a row: a request of its own, or lines of a SIS file."
+)
+class RosterChangeExchange:
+    told_at: datetime = described("When it was told.")
+    authority: ChangeAuthority = described("On whose rights.")
+    told: str = described(
+        "As JSON: verb, path and fields of the request; or the file, and which line of it says what."
+    )
+    answer: str | None = described(
+        "What Canvas answered, as JSON, the longest cut; null: the answer was lost, and what came of it looked up."
+    )
+
+
+async def _exchanges(info: Info, root: strawberry.Parent[Row]) -> Any:
+    """For whoever may see what people are called; that they were shown it is noted."""
+    context, change = info.context, root["change_id"]
+    if not context.reader.rights.sees("User", "canvasId"):
+        return None
+    if root["user_id"] is not None:
+        context.shows(("User", root["user_id"]), 1, NAMED_BY)
+
+    async def batch(places: Sequence[int]) -> list[list[Row]]:
+        found = await changes_of(context).exchanges(context.viewer, change, places)
+        return [[_exchange(one) for one in found[place]] for place in places]
+
+    return await context.load(("exchanges", change), root["place"], batch)
+
+
+def _exchange(one: Exchange) -> Row:
+    return {
+        "toldAt": one.told_at,
+        "authority": ChangeAuthority(one.authority.value),
+        "told": one.told,
+        "answer": one.answer,
+    }
 
 
 @strawberry.type(description="A row of a change, and what becomes of it.")
@@ -35,6 +77,9 @@ class RosterChangeRow:
     status: RosterRowStatus = described("How far it is.")
     message: str | None = described("What Canvas said of it, or what is not as planned.")
     advice: str | None = described("What to do about that, where it is known.")
+    exchanges: list[RosterChangeExchange] | None = resolved(
+        _exchanges, f"What Canvas was told of it, the first first; null: {WITHHELD}."
+    )
 
     user: User | None = resolved(nodes.link("User", "user_id"), "Who; null: nobody known.")
     course: Course | None = resolved(nodes.link("Course", "course_id"), "In which course.")
@@ -87,7 +132,7 @@ async def listed(
         outcomes=outcomes or (),
         statuses=statuses or (),
     )
-    return page_of([_row(one) for one in found], size, after)
+    return page_of([_row(one, root["row_id"]) for one in found], size, after)
 
 
 def changes_of(context: Context) -> RosterChanges:
@@ -96,8 +141,10 @@ def changes_of(context: Context) -> RosterChanges:
     return context.roster_changes
 
 
-def _row(one: Any) -> Row:
+def _row(one: ChangeRow, change_id: int) -> Row:
     told: Row = {
+        "change_id": change_id,
+        "place": one.place,
         "cursor": cursor_of(one.place, "row"),
         "row": one.row,
         "said": one.said,

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import orjson
 
+from gateway.readpath import node_ids
 from gateway.store import intents
 from gateway.store.intended import Asked, State
 from gateway.store.roster_changes import Change
@@ -16,7 +17,8 @@ async def note(
     tx: Transaction, viewer: Viewer, change: Change, confirmed: int | None, now: datetime
 ) -> None:
     """For the audit: who began which change; what Canvas was told and answered, its rows say."""
-    said = {"rosterChange": change.id, "path": change.path, "confirmRemovals": confirmed}
+    node_id = node_ids.encode("RosterChange", change.id)
+    said = {"rosterChange": node_id, "path": change.path, "confirmRemovals": confirmed}
     asked = Asked(
         operation="applyRosterChange",
         caller=caller_of(viewer),

@@ -4,16 +4,27 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
 from gateway.batch import Batch
 from gateway.canvas.client import Call
 from gateway.change_paths import Names, Reads, reads
 from gateway.needs import Scope, ScopeKind
 from gateway.roster_change import Key, Outcome, Present, standing
-from gateway.store import roster_changes, roster_ground, roster_runs, scopes, taking
+from gateway.store import (
+    roster_changes,
+    roster_exchanges,
+    roster_ground,
+    roster_runs,
+    scopes,
+    taking,
+)
 from gateway.store.roster_changes import Change, ChangeRow, Progress, State, Status, Wish
+from gateway.store.roster_exchanges import Exchange
 from gateway.store.runs import Tally
 from gateway.uow import Database, Transaction, Work
 from gateway.writes import roster_orders
+from gateway.writes.acting import Acting
 from gateway.writes.roster_reading import RosterReading
 from models.roster import EnrollmentState, MutationErrorCode, Source
 
@@ -42,14 +53,14 @@ class Stopped(Exception):
 
 @dataclass(kw_only=True)
 class Book:
-    """Of one change. `call`: on whose rights Canvas is told; `looking`: by whose eyes it is read, on the same bill.
+    """Of one change. `acting`: on whose rights Canvas is told; `looking`: by whose eyes it is read, on the same bill.
 
     A person's eyes may be cut to their own sections without a sign, so that nothing is proved by what they do not see.
     """
 
     database: Database
     reading: RosterReading
-    call: Call
+    acting: Acting
     looking: Call
     change: Change
     clock: Callable[[], datetime]
@@ -60,6 +71,27 @@ class Book:
     @property
     def institution_id(self) -> int:
         return self.reading.institution_id
+
+    @property
+    def call(self) -> Call:
+        return self.acting.call
+
+    def telling(self, told: Mapping[int, object], now: datetime) -> Work[None]:
+        """Writes down what Canvas is about to be told, by place."""
+        exchanges = [
+            Exchange(
+                place=place,
+                told_at=now,
+                authority=self.acting.authority,
+                told=msgspec.json.encode(one).decode(),
+            )
+            for place, one in told.items()
+        ]
+        return lambda tx: roster_exchanges.tell(tx, self.institution_id, self.change.id, exchanges)
+
+    def answered(self, answers: Mapping[int, object]) -> Work[None]:
+        """Writes down what it answered."""
+        return lambda tx: roster_exchanges.answer(tx, self.institution_id, self.change.id, answers)
 
     async def rows(self, statuses: Collection[Status]) -> list[ChangeRow]:
         """But for those of people who were erased meanwhile: what was to happen to them is not known any more."""
@@ -82,12 +114,12 @@ class Book:
         lines: Mapping[int, int] | None = None,
         batch: Batch | None = None,
         ended: Ended | None = None,
-        also: Work[None] | None = None,
+        also: Iterable[Work[None] | None] = (),
     ) -> None:
         """All of it in one transaction, with what was spent since the last."""
         spent = (self.call.meter.requests, self.call.meter.quota)
         requests, quota = spent[0] - self._billed[0], spent[1] - self._billed[1]
-        change_id, progress = self.change.id, list(progress)
+        change_id, progress, also = self.change.id, list(progress), list(also)
         self.finished += sum(one.status in _TOLD for one in progress)
 
         async def work(tx: Transaction) -> None:
@@ -104,8 +136,8 @@ class Book:
             await roster_changes.progress(tx, self.institution_id, change_id, progress)
             if columns:
                 await roster_changes.step_to(tx, self.institution_id, change_id, columns)
-            if also is not None:
-                await also(tx)
+            for more in filter(None, also):
+                await more(tx)
             if ended is not None:
                 await self._end(tx, ended)
             await roster_changes.charge(tx, self.institution_id, change_id, requests, quota)

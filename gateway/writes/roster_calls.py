@@ -48,8 +48,6 @@ class Calls:
         book, now = self.book, None
         if row.status is Status.SENDING:  # before a crash it was told, or nearly
             now = await self._look(row, names)
-        else:
-            await book.write([Progress(place=row.place, status=Status.SENDING)])
         parts = roster_orders.parts(row.step)
         try:
             for part in parts:
@@ -77,7 +75,7 @@ class Calls:
                 raise _Failed("somebody else changed it meanwhile")
             stands = part.before if now is None else now.get(part.key)
             try:
-                await self._call(part, stands, names, sent)
+                await self._call(row, part, stands, names, sent)
             except WriteRefused as refused:
                 if now is None:
                     raise _Failed(str(refused)) from refused
@@ -94,17 +92,27 @@ class Calls:
                 return
 
     async def _call(
-        self, part: Part, stands: Present | None, names: Names, sent: Progress | None
+        self,
+        row: ChangeRow,
+        part: Part,
+        stands: Present | None,
+        names: Names,
+        sent: Progress | None,
     ) -> None:
         """WriteRefused where Canvas certainly did nothing; SourceError where that is not known."""
         book = self.book
         call = book.call
         told = roster_orders.instruction(part, stands, names, book.reading.shard)
         began, quota = book.clock(), call.meter.quota
+        await book.write(
+            [Progress(place=row.place, status=Status.SENDING)],
+            also=[book.telling({row.place: told}, began)],
+        )
         try:
             answer = await enrollment_writes.carry_out(book.reading.canvas, call, told)
-            row = rows.enrollment(answer, book.reading.shard)
+            enrollment = rows.enrollment(answer, book.reading.shard)
         except (SourceError, AddressRefused) as error:
+            await book.write(also=[book.answered({row.place: {"error": str(error)}})])
             refused = enrollment_writes.refusal(error)
             lost = isinstance(error, CredentialSpent | GrantRefused)  # it is nothing of the row's
             if refused is None or lost or refused.code in PASSING:
@@ -122,10 +130,21 @@ class Calls:
             authority="admin",
             began_at=began,
             ended_at=book.clock(),
-            people=tuple(rows.named(int(one)) for one in (row.person, row.associated) if one),
-            enrollments=(row,),
+            people=tuple(
+                rows.named(int(one)) for one in (enrollment.person, enrollment.associated) if one
+            ),
+            enrollments=(enrollment,),
         )
-        await book.write([sent] if sent else [], batch=batch)
+        await book.write(
+            [sent] if sent else [],
+            batch=batch,
+            also=[book.answered({row.place: _of_the_row(answer)})],
+        )
 
     async def _look(self, row: ChangeRow, names: Names) -> dict[Key, Present]:
         return await self.book.read([row], names, ours=True, one_by_one=True)
+
+
+def _of_the_row(answer: rows.Json) -> dict[str, object]:
+    """What Canvas says of the enrollment itself: of its person and their grades it says much more."""
+    return {name: value for name, value in answer.items() if not isinstance(value, dict | list)}

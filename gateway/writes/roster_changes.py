@@ -1,9 +1,10 @@
 """Changes of many enrollments for whoever asks: planned, applied, paused, cancelled, taken back."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from gateway import roster_change
 from gateway.canvas.client import Call
@@ -14,11 +15,12 @@ from gateway.store import (
     queued_jobs,
     repeats,
     roster_changes,
+    roster_exchanges,
     roster_ground,
     roster_runs,
 )
 from gateway.store.repeats import Request
-from gateway.store.roster_changes import OVER, Change, ChangeRow, State, Status, Wish
+from gateway.store.roster_changes import OVER, Change, State, Status, Wish
 from gateway.uow import Database, Transaction
 from gateway.viewer import Scope, Viewer
 from gateway.writes import roster_orders
@@ -30,6 +32,8 @@ from gateway.writes.roster_rows import Miss, Said
 from models.roster import EnrollmentState, MutationErrorCode
 
 Code = MutationErrorCode
+ChangeRow: TypeAlias = roster_changes.ChangeRow
+Exchange: TypeAlias = roster_exchanges.Exchange
 # So many rows are compared with the store before the job compares them with Canvas.
 _COMPARED_AT_ONCE = 500
 
@@ -266,6 +270,14 @@ class RosterChanges:
             first=first,
             outcomes=list(outcomes),
             statuses=list(statuses),
+        )
+
+    async def exchanges(
+        self, viewer: Viewer, change_id: int, places: Collection[int]
+    ) -> dict[int, list[Exchange]]:
+        """What Canvas was told of these rows, and what it answered."""
+        return await roster_exchanges.of_rows(
+            self._database, viewer.institution_id, change_id, places
         )
 
     async def counts(

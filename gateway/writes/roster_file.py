@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from gateway.canvas import enrollment_writes
+from gateway.canvas.sis_files import HEADER, rows_of
 from gateway.canvas.sis_imports import Import, SisImports, fix
 from gateway.errors import SourceError, WriteRefused
 from gateway.prices import Endpoint, PriceBook
 from gateway.store.roster_changes import ChangeRow, Progress, Status
 from gateway.writes import roster_orders
 from gateway.writes.roster_book import PASSING, Book
-from gateway.writes.roster_data_sets import DataSets, Imported
+from gateway.writes.roster_data_sets import DataSets, Imported, ToSend
 
 _SKEW = timedelta(minutes=10)  # between our clock and Canvas's, at most
 _LONGEST = timedelta(hours=2)  # then it is asked anew, and at last a person is
@@ -62,7 +63,14 @@ class SisFile:
         file = await self.data_sets.file(rows)
         began = book.clock()
         columns = {"file_sent_at": began, "sent_as": file.sent_as, "sent_because": file.because}
-        await book.write(columns=columns, lines=file.lines, also=self.data_sets.written_down(file))
+        await book.write(
+            columns=columns,
+            lines=file.lines,
+            also=[
+                self.data_sets.written_down(file),
+                book.telling(_told(self._name, rows, file), began),
+            ],
+        )
         before = self._spent
         try:
             sent = await self.imports.send(call, self._name, file.content, file.data_set)
@@ -79,8 +87,12 @@ class SisFile:
 
     async def _refuse(self, rows: Sequence[ChangeRow], message: str) -> None:
         failed = [Progress(place=row.place, status=Status.FAILED, message=message) for row in rows]
-        columns = {"import_state": "refused"}
-        await self.book.write(failed, columns=columns, also=self.data_sets.not_sent)
+        answers = {row.place: {"error": message} for row in rows}
+        await self.book.write(
+            failed,
+            columns={"import_state": "refused"},
+            also=[self.data_sets.not_sent, self.book.answered(answers)],
+        )
 
     async def _ended(self, sent: Import) -> Import:
         book, aborted = self.book, False
@@ -156,5 +168,27 @@ class SisFile:
                 for row in rows
             ],
             columns=columns,
-            also=imported.note,
+            also=[
+                imported.note,
+                book.answered({row.place: _answer(ended, said.get(row.place)) for row in rows}),
+            ],
         )
+
+
+def _told(name: str, rows: Sequence[ChangeRow], file: ToSend) -> dict[int, object]:
+    """The lines of each row, by its place."""
+    cells = rows_of(file.content.decode()) or []
+    found: dict[int, object] = {}
+    for row in rows:
+        line = file.lines[row.place]
+        own = cells[line - 2 : line - 2 + len(roster_orders.parts(row.step))]
+        found[row.place] = {
+            "file": name,
+            "line": line,
+            "rows": [dict(zip(HEADER, one, strict=True)) for one in own],
+        }
+    return found
+
+
+def _answer(ended: Import, message: str | None) -> dict[str, object]:
+    return {"sis_import": ended.id, "workflow_state": ended.state, "message": message}

@@ -129,7 +129,7 @@ class RosterJobs:
         book = Book(
             database=self.database,
             reading=office.planning.reading,
-            call=acting.call,
+            acting=acting,
             looking=_looking(office, acting.call),
             change=change,
             clock=self.clock,

@@ -31,7 +31,7 @@ from twin.records import Section, User
 CHANGE = """id state path held removals message requests costs { path requests imported called left }
   counts { outcome status rows } syncRun { id state }
   rows(first: 100) { nodes { row said outcome reason path status message before after user { name } section { name }
-    enrollment { state } } pageInfo { hasNextPage } }"""
+    enrollment { state } exchanges { authority told answer } } pageInfo { hasNextPage } }"""
 PLAN = f"""mutation ($input: RosterChangeInput!) {{ planRosterChange(input: $input) {{
   plan {{ {CHANGE} }} errors {{ code message path }} }} }}"""
 APPLY = f"""mutation ($input: ApplyRosterChangeInput!) {{ applyRosterChange(input: $input) {{
@@ -156,6 +156,12 @@ async def test_a_csv_is_planned_carried_out_and_taken_back(
     assert [row["status"] for row in nodes] == ["DONE"] * 3 + ["NONE"]
     assert nodes[0]["enrollment"] == {"state": "ACTIVE"}
     assert nodes[0]["user"] == {"name": people[0].name}
+    for row in nodes[:3]:
+        [exchange] = row["exchanges"]
+        assert exchange["authority"] == "SERVICE"
+        assert section.sis_source_id in exchange["told"] or str(section.id) in exchange["told"]
+        assert json.loads(exchange["answer"])
+    assert nodes[3]["exchanges"] == []
     assert [states(twin, one) for one in people] == [["active"]] * 3
 
     undo = await ask(client, UNDO, input={"rosterChange": plan["id"]})

@@ -63,6 +63,10 @@ async def rows_about(school: School, person: int) -> None:
         await _insert(school, table, {column: person})
     for table, kind, column, value in erasing.REFERS:
         await _insert(school, table, {kind: value, column: person})
+    place = {"roster_change_id": 1, "place": person}
+    step = f'{{"step":{{"key":{{"section":1,"person":{person},"role":"{MARK}"}}}}}}'
+    await _insert(school, "roster_change_row", {**place, "step": step})
+    await _insert(school, "roster_exchange", place)
 
 
 async def _insert(school: School, table: str, columns: dict[str, Any]) -> int:

@@ -4,16 +4,19 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
+import orjson
 import pytest
 
 from gateway.canvas.client import Fixed
 from gateway.change_paths import Path
 from gateway.errors import WriteRefused
 from gateway.merge import Guard
+from gateway.readpath import node_ids
 from gateway.readpath.lookups import By
 from gateway.roster_change import Outcome
 from gateway.store import change_requests, pins
 from gateway.store.change_requests import Wanted as Requests
+from gateway.store.intended import Authority
 from gateway.store.roster_changes import State, Status
 from gateway.uow import Database, Transaction
 from gateway.writes import csv_rows
@@ -182,6 +185,43 @@ async def test_nobody_goes_for_a_row_that_cannot_be_read(many: Bulk) -> None:
     change = await many.plan(rows, exactly=exactly)
     unnamed = [row for row in await many.rows(change) if row.row is None]
     assert {row.outcome for row in unnamed} == {Outcome.REMOVE}
+
+
+@BOTH
+async def test_what_canvas_was_told_of_each_row_and_what_it_answered_is_kept(
+    many: Bulk, path: Path
+) -> None:
+    users = many.strangers(3)
+    change = await many.plan([many.said(one) for one in users], path)
+    url = f"/courses/{many.course.id}/enrollments"
+    if path is Path.SINGLE_CALLS:
+        many.twin.break_(Kind.MALFORMED_JSON, f"{url}$", method="POST", count=1)
+    for login in many.twin.school.pseudonyms_of_user.of(users[1].id):
+        many.twin.school.update(login, sis_user_id="changed meanwhile")
+
+    await many.apply(change)
+
+    rows = await many.rows(change)
+    kept = await many.changes.exchanges(many.viewer, change, [row.place for row in rows])
+    told = [[orjson.loads(one.told) for one in kept[row.place]] for row in rows]
+    answers = [[orjson.loads(one.answer or "null") for one in kept[row.place]] for row in rows]
+    assert {one.authority for row in rows for one in kept[row.place]} == {Authority.SERVICE}
+    assert [len(one) for one in told] == [1, 1, 1]
+    if path is Path.SINGLE_CALLS:
+        assert [(one["method"], one["path"]) for [one] in told] == [("POST", url)] * 3
+        named = [dict(one["fields"])["enrollment[user_id]"] for [one] in told]
+        assert named == [str(user.id) for user in users]
+        assert "error" in answers[0][0]
+        assert [one["id"] for [one] in answers[1:]] == [
+            str(many.row_of(one).id) for one in users[1:]
+        ]
+        return
+    assert [one["line"] for [one] in told] == [2, 3, 4]
+    assert {row["section_id"] for [one] in told for row in one["rows"]} == {
+        many.section.sis_source_id
+    }
+    assert {one["sis_import"] for [one] in answers} == {(await many.change(change)).import_id}
+    assert [(one["message"] or "")[:14] for [one] in answers] == ["", "User not found", ""]
 
 
 @ON_SQLITE
@@ -356,7 +396,7 @@ async def test_the_same_key_begins_it_once(many: Bulk) -> None:
     assert [row["name"] for row in queued] == ["roster change"]
     noted = await change_requests.find(many.database, many.institution_id, Requests(limit=5))
     assert [(one.operation, one.service) for one in noted] == [("applyRosterChange", "registrar")]
-    assert f'"rosterChange":{change}' in noted[0].asked
+    assert orjson.loads(noted[0].asked)["rosterChange"] == node_ids.encode("RosterChange", change)
 
 
 @ON_SQLITE
