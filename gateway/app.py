@@ -32,7 +32,7 @@ from gateway.lti.launches import Launches
 from gateway.metrics import Metrics
 from gateway.middleware import DatabaseContext, OriginRule, RequestRecord
 from gateway.oauth import routes as oauth_pages
-from gateway.oauth.connecting import Connecting
+from gateway.oauth.connecting import DISCONNECT, Connecting
 from gateway.parts import Parts, open_parts
 from gateway.settings import Settings
 from gateway.syncs import Syncs
@@ -247,6 +247,8 @@ def _state(
             authenticate=authenticate,
             ask=_asking(operations),
             is_coming=bringing.is_under_way,
+            connect=parts.connecting.url_for,
+            disconnect=partial(parts.connecting.url_for, to=DISCONNECT),
             clock=clock,
         ),
     )
@@ -275,8 +277,11 @@ class _GraphAddress:
 
 def _for_browsers(settings: Settings) -> list[Middleware]:
     hosts = [origin for host in settings.hosts for origin in host.origins]
+    rule = Middleware(OriginRule, public_url=settings.server.public_url, hosts=hosts)
+    if not hosts:  # no page of another site is answered, so there is none to allow anything
+        return [rule]
     return [
-        Middleware(OriginRule, public_url=settings.server.public_url, hosts=hosts),
+        rule,
         Middleware(
             CORSMiddleware,
             allow_origins=hosts,

@@ -30,7 +30,7 @@ from models.roster import Source
 SLUG = "demo"
 _ACCOUNT = "1"
 _ROOT = "10000000000001"  # the same account, as Live Events name it
-_LTI11_KEY, _LTI13_CLIENT = "demo-key", "10000000000002"
+_LTI11_KEY, _LTI13_CLIENT, _OAUTH_CLIENT = "demo-key", "10000000000002", "10000000000001"
 _CONFIGURATION = """\
 # Written anew by each `roster demo`: copy it before you change it.
 [server]
@@ -43,6 +43,7 @@ slug        = "{slug}"
 canvas_url  = "{canvas}"
 account_id  = "{account}"
 admin_token = {{ file = "canvas-admin-token" }}
+oauth       = {{ client_id = "{oauth}", client_secret = {{ file = "oauth-secret" }} }}
 live_events = {{ root_account = "{root}", jwks_url = "{canvas}/twin/live_events/jwks" }}
 
   [[institution.lti13]]
@@ -70,10 +71,10 @@ class _Twin:
 def run(options: Namespace) -> None:
     folder = Path(options.dir).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("secret", "lti11-secret"):
+    for name in ("secret", "lti11-secret", "oauth-secret"):
         if not (folder / name).exists():
             _keep(folder / name, secrets.token_urlsafe(32))
-    with _twin(options, (folder / "lti11-secret").read_text()) as twin:
+    with _twin(options, folder) as twin:
         _keep(folder / "canvas-admin-token", twin.admin_token)
         file = folder / "roster.toml"
         file.write_text(
@@ -87,6 +88,7 @@ def run(options: Namespace) -> None:
                 client=_LTI13_CLIENT,
                 deployment=twin.deployment,
                 key=_LTI11_KEY,
+                oauth=_OAUTH_CLIENT,
             )
         )
         configured = settings.load(file)
@@ -106,8 +108,8 @@ def run(options: Namespace) -> None:
 
 
 @contextmanager
-def _twin(options: Namespace, lti11_secret: str) -> Iterator[_Twin]:
-    """The twin in a process of its own, until the block ends."""
+def _twin(options: Namespace, folder: Path) -> Iterator[_Twin]:
+    """The twin in a process of its own, until the block ends. `folder`: where the secrets are that it shares with us."""
     port = options.twin_port
     url = f"http://127.0.0.1:{port}"
     switches = {
@@ -115,7 +117,9 @@ def _twin(options: Namespace, lti11_secret: str) -> Iterator[_Twin]:
         "live_events_url": f"http://127.0.0.1:{options.port}/events/canvas",
         "lti_issuer": url,
         "lti11_consumer_key": _LTI11_KEY,
-        "lti11_secret": lti11_secret,
+        "lti11_secret": (folder / "lti11-secret").read_text(),
+        "oauth_client_secret": (folder / "oauth-secret").read_text(),
+        "oauth_redirect_uris": f'["http://127.0.0.1:{options.port}/oauth/callback"]',
     }
     command = [sys.executable, "-m", "twin", "--port", str(port)]
     for name, value in switches.items():

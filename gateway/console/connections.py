@@ -15,7 +15,7 @@ query ConsoleConnections {
   sources { source available reason quotaRemaining lastSuccessAt lastErrorAt lastError }
   syncRuns(first: 25) { nodes {
     id source label state startedAt endedAt created updated removed setAside held message
-    progress rowsRead expectedEndAt
+    progress rowsRead expectedEndAt setAsideRows(first: 20) { nodes { file line reason } }
   } }
   held: syncRuns(first: 25, filter: {states: [HELD]}) { nodes {
     id source label startedAt held message

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.auth import SESSION_COOKIES, session_cookies
-from gateway.console import connections, people, roster, visitors
+from gateway.console import account, connections, people, roster, visitors
 from gateway.console.pages import page
 from gateway.console.visitors import Console, Visitor
 from gateway.errors import Forbidden, PublicError, Unauthenticated
@@ -143,6 +143,7 @@ def _operator(path: str, view: View, methods: list[str]) -> Route:
 routes: list[BaseRoute] = [
     Route("/console", home, methods=_BOTH),
     Route("/console/class", _for_visitors(roster.a_class), methods=_BOTH),
+    Route("/console/account", _for_visitors(account.overview), methods=_BOTH),
     Route("/console/sign-in", sign_in, methods=["POST"]),
     Route("/console/leave", leave, methods=["POST"]),
     _operator("/console/connections", connections.overview, _BOTH),

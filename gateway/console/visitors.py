@@ -43,13 +43,18 @@ Ask = Callable[
 
 @dataclass(frozen=True, kw_only=True)
 class Console:
-    """All that the pages need; built once. `is_coming`: whether a launch is still bringing in a course, or (None) the courses."""
+    """All that the pages need; built once. `is_coming`: whether a launch is still bringing in a course, or (None) the courses.
+
+    `connect`, `disconnect`: where a visitor does that with their own Canvas account; None where nobody can.
+    """
 
     settings: Settings
     database: Database
     authenticate: Callable[[Mapping[str, str]], Awaitable[Viewer]]
     ask: Ask
     is_coming: Callable[[int, int | None], bool]
+    connect: Callable[[Viewer], str | None]
+    disconnect: Callable[[Viewer], str | None]
     clock: Callable[[], datetime]
 
     @property
@@ -59,12 +64,16 @@ class Console:
 
 @dataclass(frozen=True, kw_only=True)
 class Visitor:
-    """Who visits, with what they sent. `token`: what forms bring along, where the browser keeps no cookie."""
+    """Who visits, with what they sent. `token`: what forms bring along, where the browser keeps no cookie.
+
+    `connects`: whether they may connect their own Canvas account.
+    """
 
     viewer: Viewer
     fields: Mapping[str, str]
     framed_by: Sequence[str | None]
     token: str | None = None
+    connects: bool = False
 
     @property
     def is_operator(self) -> bool:
@@ -111,9 +120,7 @@ async def visitor(request: Request) -> Visitor:
         renewed = await _renewed(console, token)
     else:
         viewer, renewed = await console.authenticate(_credential(request)), None
-    return Visitor(
-        viewer=viewer, fields=fields, framed_by=await _framed_by(console, viewer), token=renewed
-    )
+    return await _made(console, viewer, fields, renewed)
 
 
 def _credential(request: Request) -> Mapping[str, str]:
@@ -143,8 +150,19 @@ async def arrived(request: Request, code: str) -> Visitor | None:
         if kept is not None and kept.session.id == opened.session.id:
             return None
     viewer = await console.authenticate({"authorization": f"Bearer {token.text}"})
-    framed_by = await _framed_by(console, viewer)
-    return Visitor(viewer=viewer, fields={}, framed_by=framed_by, token=token.text)
+    return await _made(console, viewer, {}, token.text)
+
+
+async def _made(
+    console: Console, viewer: Viewer, fields: Mapping[str, str], token: str | None
+) -> Visitor:
+    return Visitor(
+        viewer=viewer,
+        fields=fields,
+        framed_by=await _framed_by(console, viewer),
+        token=token,
+        connects=console.connect(viewer) is not None,
+    )
 
 
 async def _renewed(console: Console, token: str) -> str:

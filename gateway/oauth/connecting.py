@@ -16,6 +16,7 @@ from gateway.upstreams import Upstream
 from gateway.viewer import Viewer
 
 CONNECT = "/oauth/connect"
+DISCONNECT = "/oauth/disconnect"
 TICKET_LIFE = timedelta(minutes=30)
 
 
@@ -35,8 +36,8 @@ class Connecting:
     def is_secure(self) -> bool:
         return self.settings.server.public_url.startswith("https:")
 
-    def url_for(self, viewer: Viewer) -> str | None:
-        """Where this launched person can connect their account, in a window of its own; None where nobody can.
+    def url_for(self, viewer: Viewer, to: str = CONNECT) -> str | None:
+        """Where this launched person can connect their account (or `to` do what), in a window of its own; None where nobody can.
 
         The address knows them for a while, because a window of its own may lack the cookie of the frame.
         """
@@ -50,14 +51,15 @@ class Connecting:
                 institution_id=viewer.institution_id,
                 person_id=viewer.user_id,
                 session_id=viewer.launched.session_id,
-            )
+            ),
+            to,
         )
 
-    def address(self, ticket: "Ticket") -> str:
+    def address(self, ticket: "Ticket", to: str = CONNECT) -> str:
         until = (self.clock() + TICKET_LIFE).timestamp()
         sealed = replace(ticket, until=until).sealed(self.seal)
         base = self.settings.server.public_url.rstrip("/")
-        return f"{base}{CONNECT}?{urlencode({'ticket': sealed})}"
+        return f"{base}{to}?{urlencode({'ticket': sealed})}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,14 +21,13 @@ from gateway.canvas.oauth2 import authorization_url
 from gateway.errors import Forbidden, PublicError, SourceError, Unauthenticated
 from gateway.middleware import origin_of
 from gateway.oauth import grants
-from gateway.oauth.connecting import CONNECT, Connecting, Ticket
+from gateway.oauth.connecting import CONNECT, DISCONNECT, Connecting, Ticket
 from gateway.store import oauth_requests, standing
 from gateway.store.logins import digest
 from gateway.upstreams import CALLBACK
 
 _log = logging.getLogger(__name__)
 
-DISCONNECT = "/oauth/disconnect"
 ADDRESSES = (CONNECT, CALLBACK, DISCONNECT)
 REQUEST_LIFE = timedelta(minutes=10)  # as long as Canvas keeps a code
 

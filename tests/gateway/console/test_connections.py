@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from starlette.testclient import TestClient
 
-from gateway.store import registrations, tokens
+from gateway.store import registrations, runs, tokens
 from gateway.viewer import Scope
 from models.canvas_ids import to_global
 from models.roster import SyncRunState
@@ -93,7 +93,9 @@ async def test_what_is_connected_and_what_was_synced_stands_there(
     school: School, browser: TestClient
 ) -> None:
     await school.covered("enrollment", ended_at=NOW - timedelta(hours=2))
-    await school.add("sync_run", label="monday.zip", created=7, message="three lines set aside")
+    monday = await school.add("sync_run", label="monday.zip", created=7, set_aside=1)
+    aside = [("enrollments.csv", 12, "the course BIO-7 is not known")]
+    await school.database.transact(lambda tx: runs.set_aside(tx, school.id, monday, aside))
     await school.add("sync_run", state=SyncRunState.HELD.value, held=61, message="61 would leave")
     await school.add(
         "sync_run",
@@ -115,6 +117,7 @@ async def test_what_is_connected_and_what_was_synced_stands_there(
     assert "https://canvas.example.edu" in said
     assert f"{platform.ISSUER}, client {platform.CLIENT_ID}" in said
     assert "monday.zip SUCCEEDED 7" in said
+    assert "enrollments.csv, line 12: the course BIO-7 is not known" in said
     assert "61 61 would leave" in said
     assert re.search(r"nightly RUNNING 40%, 12,000 rows, about \d+ minutes left", said)
 
