@@ -67,7 +67,7 @@ def _notes(summary: Summary) -> Iterator[str]:
         yield f"set aside: {row.file}, line {row.line}: {row.reason}"
     more = summary.total.set_aside - len(summary.set_aside)
     if summary.set_aside and more > 0:
-        yield f"set aside: {more:,} more, which the sync run keeps"
+        yield f"set aside: {more:,} more, which are not listed"
 
 
 def _of_file(file: FileSummary) -> Iterator[str]:

@@ -27,6 +27,7 @@ from resolvers import members as membership
 from resolvers.connections import Connection, PageInfo
 from resolvers.context import Info
 from resolvers.provenance import Plan, Provenance, RowProvenance, described
+from resolvers.set_aside import SetAsideRowConnection, unusable_rows
 
 _CANVAS_ID = "Canvas's id, spelt as that Canvas's REST API spells it. null: no source told it."
 
@@ -255,6 +256,9 @@ class SyncRun(Node):
     removed: int | None = described("Rows that ended.")
     unchanged: int | None = described("Rows that were as they had been.")
     set_aside: int | None = described("Rows that could not be used.")
+    set_aside_rows: SetAsideRowConnection = resolved(
+        unusable_rows, "The first thousand of them, each with its line and reason."
+    )
     held: int | None = described("Removals that wait for a person.")
     message: str | None = described("What went wrong, or what is to be known.")
     requests: int | None = described("Calls to Canvas that it took.")

@@ -84,6 +84,6 @@ nothing was removed
 enrollments.csv: known by id alone, from rows that refer to them: 6
 enrollments.csv: two columns are new to us
 set aside: users.csv, line 12: no id
-set aside: 1 more, which the sync run keeps""".splitlines()
+set aside: 1 more, which are not listed""".splitlines()
         == list(described(summary))
     )

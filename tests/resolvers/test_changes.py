@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from gateway.viewer import Rights, Scope
+from gateway.store import runs
+from gateway.uow import Transaction
+from gateway.viewer import PERSONAL, Rights, Scope
 from resolvers.schema import schema
 from tests.factories import School
 from tests.resolvers.conftest import Graph
@@ -272,3 +274,34 @@ async def test_runs_are_listed_newest_first(graph: Graph, school: School) -> Non
         "SUCCEEDED",
     ]
     assert [node["source"] for node in some["nodes"]] == ["NRPS"]
+
+
+async def test_a_run_lists_the_rows_that_it_set_aside(graph: Graph, school: School) -> None:
+    run = await school.add("sync_run", state="SUCCEEDED", source="REPORT", set_aside=3)
+    other = await school.add("sync_run", state="SUCCEEDED", source="REPORT", set_aside=1)
+    reasons = {line: f"the login a{line} belongs to another person" for line in (7, 9, 12)}
+    kept = {
+        run: [("users.csv", line, reason) for line, reason in reasons.items()],
+        other: [("users.csv", 1, "of another run")],
+    }
+
+    async def keep(tx: Transaction) -> None:
+        for run_id, rows in kept.items():
+            await runs.set_aside(tx, school.id, run_id, rows)
+
+    await school.database.transact(keep)
+    query = """query($run: ID!, $after: String) { syncRun(id: $run) { setAside
+        setAsideRows(first: 2, after: $after) {
+            nodes { file line reason } pageInfo { hasNextPage endCursor } } } }"""
+    listed = await graph.ask("{ syncRuns { nodes { id setAside } } }")
+    (named,) = [one["id"] for one in listed["syncRuns"]["nodes"] if one["setAside"] == 3]
+
+    first = (await graph.ask(query, {"run": named}))["syncRun"]
+    after = first["setAsideRows"]["pageInfo"]["endCursor"]
+    rest = (await graph.ask(query, {"run": named, "after": after}))["syncRun"]
+    veiled = await graph.ask(query, {"run": named}, rights=Rights(hidden=PERSONAL))
+
+    assert (3, True) == (first["setAside"], first["setAsideRows"]["pageInfo"]["hasNextPage"])
+    nodes = first["setAsideRows"]["nodes"] + rest["setAsideRows"]["nodes"]
+    assert kept[run] == [tuple(row.values()) for row in nodes]
+    assert {None} == {row["reason"] for row in veiled["syncRun"]["setAsideRows"]["nodes"]}
