@@ -13,6 +13,7 @@ from gateway.canvas.credentials import Credentials
 from gateway.config_file import CredentialUrl, Secret
 from gateway.flights import Flights, OwnTurns
 from gateway.http.client import Client
+from gateway.job_definitions import Job
 from gateway.needs import Scope, ScopeKind
 from gateway.prices import PriceBook
 from gateway.readpath.connections import open_connections
@@ -27,6 +28,7 @@ from gateway.upstreams import Upstream
 from models.roster import SyncRunState
 from tests.factories import School
 from tests.gateway.at_once import AtOnce
+from tests.gateway.dying import outlived
 from tests.upstream import Upstream as Twin
 from tests.upstream import upstream
 from twin.faults import Kind
@@ -41,9 +43,12 @@ class House:
     keys_published: list[int]
 
     async def do(self, job: str) -> None:
+        await (await self.job(job)).work(AtOnce(), self.institution.id, {})
+
+    async def job(self, name: str) -> Job:
         jobs, _ = await self.background.jobs()
-        (found,) = [one for one in jobs if one.name == job]
-        await found.work(AtOnce(), self.institution.id, {})
+        (found,) = [one for one in jobs if one.name == name]
+        return found
 
     async def runs(self) -> list[Row]:
         return await self.database.rows(
@@ -214,6 +219,36 @@ async def test_clean_drops_what_is_old_and_has_keys_ready(house: House) -> None:
 
     assert [] == await house.runs()
     assert [1] == house.keys_published
+
+
+@pytest.mark.parametrize("chore", ["nightly", "refresh", "watch", "clean"])
+async def test_a_chore_that_dies_at_every_step_is_done_once_in_the_end(
+    house: House, chore: str
+) -> None:
+    now, database = house.twin.clock.now(), house.database
+    long_ago, reported = now - timedelta(days=500), now - timedelta(hours=3)
+    await house.school.add("sync_run", started_at=long_ago, ended_at=long_ago)
+    await house.school.add("coverage", subject="enrollment", began_at=reported, ended_at=reported)
+    course = await house.school.course(canvas=house.twin.big.id)
+    scope = Scope(kind=ScopeKind.COURSE, id=course)
+    await database.transact(
+        lambda tx: due.mark(tx, house.institution.id, [scope], since=now, why="a test says so")
+    )
+    imported = {"id": "1", "workflow_state": "imported", "ended_at": now.isoformat()}
+    fault = {"sis_imports": [imported]}
+    house.twin.break_(Kind.STATUS, "/sis_imports", status=200, body=orjson.dumps(fault).decode())
+
+    deaths = await outlived(await house.job(chore), house.institution.id, {})
+
+    house.twin.mend()
+    assert deaths >= 2
+    new = [one for one in await house.runs() if one["state"] == SyncRunState.QUEUED]
+    waiting = await queued_jobs.waiting(database)
+    asked = 1 if chore in ("nightly", "watch") else 0
+    assert (asked, asked) == (len(new), len(waiting))
+    assert (chore == "refresh") == (await house.enrolled(course) > 0)
+    assert (chore == "clean") == (len(await house.runs()) == len(new))
+    assert (chore == "clean") == bool(house.keys_published)
 
 
 async def test_schedules_are_as_configured(house: House) -> None:

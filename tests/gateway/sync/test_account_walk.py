@@ -1,9 +1,7 @@
 """An account that is read course by course: the used ones first, and from wherever it was when its process died."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from typing import Any, TypeVar
 
 import pytest
 
@@ -24,39 +22,10 @@ from gateway.uow import Database
 from gateway.upstreams import Upstream
 from models.roster import ROSTER_STATES, Source
 from tests.factories import School
+from tests.gateway.dying import outlived
 from tests.gateway.test_background import configured
 from tests.upstream import Upstream as Twin
 from tests.upstream import upstream
-
-T = TypeVar("T")
-
-
-class Died(Exception):
-    """The process, before a step began or before its result was kept."""
-
-
-@dataclass
-class DyingSteps:
-    """What was kept outlives each death; every step is begun three times, and ends once with its result."""
-
-    kept: dict[str, Any] = field(default_factory=dict)
-    begun: dict[str, int] = field(default_factory=dict)
-
-    async def run(self, name: str, work: Callable[[], Awaitable[T]]) -> T:
-        if name in self.kept:
-            found: T = self.kept[name]
-            return found
-        self.begun[name] = self.begun.get(name, 0) + 1
-        if self.begun[name] == 1:
-            raise Died
-        result = await work()
-        if self.begun[name] == 2:
-            raise Died
-        self.kept[name] = result
-        return result
-
-    async def sleep(self, seconds: float) -> None:
-        raise AssertionError(seconds)
 
 
 @pytest.fixture
@@ -111,17 +80,9 @@ async def test_one_that_dies_at_every_step_reads_everything_the_used_course_firs
     order = Order(scope=EVERYTHING, source=Source.ENROLLMENTS_API)
     run = await database.transact(lambda tx: syncs.ask(tx, made.id, order, anyhow=False, now=now))
     (job,) = [one for one in (await background.jobs())[0] if one.name == syncs.JOB]
-    steps, deaths = DyingSteps(), 0
 
-    while True:
-        try:
-            await job.work(steps, made.id, {"run": run, "anyhow": False})
-        except Died:
-            deaths += 1
-        else:
-            break
+    deaths = await outlived(job, made.id, {"run": run, "anyhow": False})
 
-    assert deaths == 2 * len(steps.kept)
     assert deaths >= 10
     [ended] = await database.rows("select * from sync_run where institution_id = $1", made.id)
     assert ("SUCCEEDED", None) == (ended["state"], ended["message"])

@@ -5,6 +5,8 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 from bench.generate_report import School as Generated
 from bench.generate_report import write_zip
 from gateway.store import schema
@@ -26,20 +28,26 @@ async def _killed(url: str, path: Path, run_id: int, last: int, when: str) -> in
     return await process.wait()
 
 
+@pytest.mark.parametrize("load", ["first", "second"])
 async def test_a_killed_sync_ends_as_an_undisturbed_one(
-    database_url: str, copies: Copy, tmp_path: Path, proving: bool
+    database_url: str, copies: Copy, tmp_path: Path, load: str, proving: bool
 ) -> None:
+    """`first`: into an empty store, chunk by chunk without indexes; `second`: half of what is there changes."""
     old, new = tmp_path / "old.zip", tmp_path / "new.zip"
     small = {"courses": 4, "users": 60, "enrollments": 200}
+    if load == "first":
+        small = {"courses": 2, "users": 8, "enrollments": 45}
     write_zip(old, Generated(**small))
     write_zip(new, Generated(**small, change=0.5))
     async with Database.open(database_url) as database:
         await schema.migrate(database)
-    await crash.load(database_url, old, _BEFORE)
+    if load == "second":
+        await crash.load(database_url, old, _BEFORE)
     run_id = await sync_crash.ask(database_url)
     undisturbed = await copies("undisturbed")
     whole, transactions = await sync_crash.carried(undisturbed, new, run_id)
-    assert whole.state is SyncRunState.HELD
+    held = SyncRunState.HELD if load == "second" else SyncRunState.SUCCEEDED
+    assert whole.state is held
     expected = await state_of(undisturbed)
     # the last but one is the run's closing marker, the last a look whether there is something to close
     some = (transactions // 2,)
@@ -52,7 +60,7 @@ async def test_a_killed_sync_ends_as_an_undisturbed_one(
             file = tmp_path / f"{point}-{when}" / "new.zip"
             file.parent.mkdir()
             file.write_bytes(new.read_bytes())
-            url = await copies(f"at_{point}_{when[:2]}")
+            url = await copies(f"{load}_{point}_{when[:2]}")
 
             assert -signal.SIGKILL == await _killed(url, file, run_id, point, when)
             kills += 1
@@ -63,5 +71,5 @@ async def test_a_killed_sync_ends_as_an_undisturbed_one(
             assert ["started"] == file.with_suffix(".starts").read_text().splitlines()
     engine = database_url.partition(":")[0]
     print(
-        f"\n{engine}: {transactions} transactions, {kills} kills, each ended as undisturbed"
+        f"\n{engine}, {load} sync: {transactions} transactions, {kills} kills, each ended as undisturbed"
     )  # the count is the proof
