@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from gateway.cache import Cache
-from gateway.errors import BadRequest, SourceUnavailable
+from gateway.errors import BadRequest, PublicError, SourceUnavailable
 from gateway.readpath.lookups import By
 from gateway.sources.lookups import MISSES_KEPT_FOR, Lookups
+from tests.acceptance.dropping import FAULTS
 from tests.gateway.sources.readers import Readers
 from tests.upstream import Upstream
 from twin.faults import Kind
@@ -154,3 +155,23 @@ async def test_what_is_no_id_is_a_mistake(lookups: Lookups, readers: Readers) ->
 def test_other_things_are_not_asked_for(lookups: Lookups) -> None:
     assert not lookups.answers(By("SyncRun", "id", "1"))
     assert not lookups.answers(By("Account", "sisId", "x"))
+
+
+async def test_no_fault_makes_somebody_unknown(
+    lookups: Lookups, readers: Readers, twin: Upstream
+) -> None:
+    """But Canvas's own word that there is no such thing."""
+    for fault, (kind, more) in FAULTS.items():
+        if more.get("status") == 404:
+            continue
+        for name, (by, _, _) in forms(twin).items():
+            twin.break_(kind, **more)
+            try:
+                found = await lookups.ask(by)
+            except PublicError:
+                found = 0
+            twin.mend()
+
+            assert found is not None, f"{name}, {fault}"
+            twin.clock.advance(timedelta(hours=1))
+            assert await lookups.ask(by) is not None, f"{name}, after {fault}"
