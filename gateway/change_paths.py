@@ -45,11 +45,12 @@ class Names:
 
 @dataclass(frozen=True, kw_only=True)
 class Carried:
-    """A step, and why a path cannot carry it; None where it can."""
+    """A step, and why a path cannot carry it, or nothing take it back; None where it can."""
 
     step: Step
     by_calls: str | None = None
     by_sis: str | None = None
+    by_undo: str | None = None
 
 
 def carried(step: Step, names: Names) -> Carried:

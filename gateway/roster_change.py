@@ -258,32 +258,6 @@ def _leaving(exactly: Exactly, known: Iterable[Present], named: Collection[Key])
         yield goes
 
 
-def inverse(step: Step) -> list[Wanted]:
-    """What takes a step back that was carried out, to be planned against the roster as it is then."""
-    return [
-        _as_it_was(step.row or 0, step.course, step.key, step.before),
-        *(
-            [_as_it_was(step.row or 0, step.course, step.leaves.key, step.leaves)]
-            if step.leaves
-            else []
-        ),
-    ]
-
-
-def _as_it_was(row: int, course: int, key: Key, before: Present | None) -> Wanted:
-    if before is None or before.state is State.DELETED:
-        return Wanted(row=row, course=course, key=key, state=State.DELETED)
-    return Wanted(
-        row=row,
-        course=course,
-        key=key,
-        state=before.state,
-        start_at=before.fields.start_at,
-        end_at=before.fields.end_at,
-        limited=before.fields.limited or False,
-    )
-
-
 def _with_moves(found: Sequence[Step]) -> list[Step]:
     """Who comes into one section of a course and goes from another, in the same role, moves."""
     leaving: dict[tuple[object, ...], Step] = {}

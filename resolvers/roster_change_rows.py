@@ -72,6 +72,9 @@ class RosterChangeRow:
     path: Path | None = described("The way that it goes; null: Canvas need not be told.")
     not_by_calls: str | None = described("Why single calls cannot carry it.")
     not_by_sis_import: str | None = described("Why a SIS file cannot carry it.")
+    not_by_undo: str | None = described(
+        "Why it cannot be taken back once it is carried out; null: it can, or nothing happens."
+    )
     before: EnrollmentState | None = described("The state that it had; null: there was none.")
     after: EnrollmentState | None = described("The state that it is to have.")
     status: RosterRowStatus = described("How far it is.")
@@ -154,7 +157,7 @@ def _row(one: ChangeRow, change_id: int) -> Row:
         "message": one.message,
         "advice": one.advice,
     }
-    names = ("path", "notByCalls", "notBySisImport", "before", "after")
+    names = ("path", "notByCalls", "notBySisImport", "notByUndo", "before", "after")
     links = ("user_id", "course_id", "section_id", "leaves_id", "enrollment_id")
     if one.carried is None:
         return told | dict.fromkeys((*names, *links))
@@ -165,6 +168,7 @@ def _row(one: ChangeRow, change_id: int) -> Row:
         "path": path if step.is_change else None,
         "notByCalls": one.carried.by_calls,
         "notBySisImport": one.carried.by_sis,
+        "notByUndo": one.carried.by_undo,
         "before": None if stood is None else stood.state,
         "after": step.state,
         "user_id": step.key.person,

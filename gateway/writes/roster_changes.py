@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from gateway import roster_change
+from gateway import roster_change, roster_undo
 from gateway.canvas.client import Call
 from gateway.change_paths import Path
 from gateway.errors import WriteRefused
@@ -233,7 +233,7 @@ class RosterChanges:
             words = "It changed nothing, so there is nothing to take back."
             raise WriteRefused(Code.INVALID, words, "rosterChange")
         office = self._office(viewer.institution_id)
-        wanted = [one for row in rows if row.carried for one in roster_change.inverse(row.step)]
+        wanted = [one for row in rows if row.carried for one in roster_undo.inverse(row.step)]
         return await office.planning.inverse(
             viewer.institution_id,
             [replace(one, row=number) for number, one in enumerate(wanted, 1)],

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from gateway import change_paths, data_sets, roster_change
+from gateway import change_paths, data_sets, roster_change, roster_undo
 from gateway.canvas.client import Call
 from gateway.change_paths import Carried, Names, Path, Reads
 from gateway.data_sets import DataSet
@@ -236,7 +236,8 @@ def _carried(
     wanted: Sequence[Wanted], seen: Sequence[Seen], names: Names, exactly: Exactly | None
 ) -> list[Carried]:
     steps = roster_change.steps(wanted, [one.present for one in seen], exactly)
-    return [change_paths.carried(step, names) for step in steps]
+    found = [change_paths.carried(step, names) for step in steps]
+    return [replace(one, by_undo=roster_undo.objection(one.step, names)) for one in found]
 
 
 @dataclass(frozen=True)

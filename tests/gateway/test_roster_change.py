@@ -15,9 +15,9 @@ from gateway.roster_change import (
     Present,
     Step,
     Wanted,
-    inverse,
     steps,
 )
+from gateway.roster_undo import inverse
 from models.roster import ROSTER_STATES, EnrollmentState, EnrollmentType
 
 S = EnrollmentState

@@ -245,13 +245,15 @@ async def test_a_change_is_taken_back_by_its_inverse(many: Bulk, path: Path) -> 
 async def test_what_cannot_be_taken_back_says_so_beforehand(many: Bulk) -> None:
     [user] = many.strangers(1)
     await many.apply(await many.plan([many.said(user, S.INVITED)]))
-    change = await many.plan([many.said(user, S.ACTIVE)])
+    [other] = many.strangers(1)
+    change = await many.plan([many.said(user, S.ACTIVE), many.said(other)])
+    why = "Canvas does not make an active enrollment an invitation again; delete it first"
+    foretold = [row.carried.by_undo for row in await many.rows(change) if row.carried]
+    assert foretold == [why, None]
     assert (await many.apply(change)).state is State.SUCCEEDED
-    [row] = await many.rows(await many.changes.undo(many.viewer, change))
-    assert (row.outcome, row.reason) == (
-        Outcome.REFUSED,
-        "Canvas does not make an active enrollment an invitation again; delete it first",
-    )
+    back, gone = await many.rows(await many.changes.undo(many.viewer, change))
+    assert (back.outcome, back.reason) == (Outcome.REFUSED, why)
+    assert gone.outcome is Outcome.REMOVE
 
 
 @ON_SQLITE

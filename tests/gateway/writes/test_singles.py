@@ -283,7 +283,8 @@ async def test_a_read_that_began_before_does_not_undo_it(changer: Changer, cours
     changer.twin.clock.advance(timedelta(seconds=1))
     source = changer.readers.enrollments
     task = await source._task(need, None)
-    before = await source._read(task, await source._call(task, Meter(), background=False))
+    call = await source._call(task, Meter(), background=False)
+    before = await source._lists.read(task, call)
     changer.twin.clock.advance(timedelta(seconds=1))
 
     await changer.do("endEnrollment", {"enrollment": changer.by(leaving), "task": "DELETE"})
