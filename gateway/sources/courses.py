@@ -1,13 +1,13 @@
 """The courses of an account from Canvas's lists, with the accounts below it and the terms: by the admin's token, or the viewer's own."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.batch import Account, Batch, Course, Taken, Term
 from gateway.canvas import rows
-from gateway.canvas.client import Call, Canvas, Credential, Meter, Params
+from gateway.canvas.client import PAGE_SIZE, Call, Canvas, Credential, Meter, Params
 from gateway.canvas.credentials import Credentials
 from gateway.errors import SourceRefused
 from gateway.merge import Reading
@@ -27,20 +27,25 @@ _AT_ONCE = 2_000  # rows of one transaction: the feed is locked meanwhile
 
 @dataclass(kw_only=True)
 class _Found:
-    """What the lists of one account tell."""
+    """What the lists of one account tell, by Canvas ids. `full_pages`: no page inside a list was short."""
 
-    root: bool
-    accounts: list[Account] = field(default_factory=list)
+    root: bool = True
+    accounts: dict[int, Account] = field(default_factory=dict)
     terms: dict[int, Term] = field(default_factory=dict)
-    courses: list[Course] = field(default_factory=list)
+    courses: dict[int, Course] = field(default_factory=dict)
+    full_pages: bool = True
 
-    def add(self, page: Iterable[Mapping[str, Any]], shard: int) -> None:
-        """A page of courses, each with its term."""
-        for one in page:
-            self.courses.append(rows.course(one, shard))
-            if isinstance(one.get("term"), Mapping):
-                term = rows.term(one["term"], shard)
-                self.terms[term.canvas_id] = term
+    def add_account(self, told: Mapping[str, Any], shard: int) -> None:
+        account = rows.account(told, shard)
+        self.accounts.setdefault(account.canvas_id, account)
+
+    def add_course(self, told: Mapping[str, Any], shard: int) -> None:
+        """With its term."""
+        course = rows.course(told, shard)
+        self.courses[course.canvas_id] = course
+        if isinstance(told.get("term"), Mapping):
+            term = rows.term(told["term"], shard)
+            self.terms[term.canvas_id] = term
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,10 @@ class _Listing:
     paths: tuple[str, ...]
     shard: int
     eyes: int | None
+
+    @property
+    def authority(self) -> str:
+        return "admin" if self.eyes is None else f"person:{self.eyes}"
 
 
 class CoursesSource:
@@ -172,9 +181,15 @@ class CoursesSource:
         call, scope = listing.call, listing.scope
         began = self._clock()
         spent = (call.meter.requests, call.meter.quota)
-        found = await self._found(listing)
+        found = _Found()
+        await self._list(listing, found)
         if scope == WHOLE and listing.eyes is None and not found.root:
             scope = Scope(kind=ScopeKind.ACCOUNT, id=await self._known(found, began))
+        if not found.full_pages or not await scopes.read_whole_before(
+            self._database, self._institution_id, scope, authority=listing.authority
+        ):
+            # Canvas keeps no count of them, but a list is seldom cut twice at the same place.
+            await self._list(listing, found)
         ended = self._clock()
         requests, quota = call.meter.requests - spent[0], call.meter.quota - spent[1]
         self._prices.teach(
@@ -183,7 +198,8 @@ class CoursesSource:
             seconds=(ended - began) / timedelta(seconds=1),
             calls=requests,
         )
-        parts = [found.courses[n : n + _AT_ONCE] for n in range(0, len(found.courses), _AT_ONCE)]
+        courses = list(found.courses.values())
+        parts = [courses[n : n + _AT_ONCE] for n in range(0, len(courses), _AT_ONCE)]
         *first, last = parts or [[]]
         for some in first:
             await self._take(self._batch(found, some, began, ended))
@@ -191,7 +207,7 @@ class CoursesSource:
             self._batch(found, last, began, ended),
             scope=scope,
             subject=Subject.COURSES,
-            authority="admin" if listing.eyes is None else f"person:{listing.eyes}",
+            authority=listing.authority,
             whole=True,
             full=listing.eyes is None,
             requests=requests,
@@ -199,26 +215,34 @@ class CoursesSource:
         )
         return await self._take(whole)
 
-    async def _found(self, listing: _Listing) -> _Found:
+    async def _list(self, listing: _Listing, found: _Found) -> None:
         call, shard = listing.call, listing.shard
-        found = _Found(root=True)
         for path in listing.paths:
             own = await self._canvas.get(call, path)
             found.root = found.root and own.get("root_account_id") is None
-            found.accounts.append(rows.account(own, shard))
+            found.add_account(own, shard)
             below: Params = [("recursive", "true")]
-            async for page in self._canvas.pages(call, f"{path}/sub_accounts", below):
-                found.accounts += [rows.account(one, shard) for one in page]
+            async for one in self._rows(call, f"{path}/sub_accounts", below, found):
+                found.add_account(one, shard)
             with_terms: Params = [("include[]", "term")]
-            async for page in self._canvas.pages(call, f"{path}/courses", with_terms):
-                found.add(page, shard)
-        return found
+            async for one in self._rows(call, f"{path}/courses", with_terms, found):
+                found.add_course(one, shard)
+
+    async def _rows(
+        self, call: Call, path: str, params: Params, found: _Found
+    ) -> AsyncIterator[Mapping[str, Any]]:
+        before = PAGE_SIZE
+        async for page in self._canvas.pages(call, path, params):
+            found.full_pages = found.full_pages and before == PAGE_SIZE
+            before = len(page)
+            for row in page:
+                yield row
 
     async def _known(self, found: _Found, began: datetime) -> int:
         """Our id of the account that was listed, which is written down first."""
         await self._take(self._batch(found, (), began, began))
         row = await scopes.row_of(
-            self._database, self._institution_id, "account", found.accounts[0].canvas_id
+            self._database, self._institution_id, "account", next(iter(found.accounts))
         )
         if row is None:
             raise SourceRefused("the account that was listed is not there any more")
@@ -234,7 +258,7 @@ class CoursesSource:
             authority="admin",
             began_at=began,
             ended_at=ended,
-            accounts=tuple(found.accounts),
+            accounts=tuple(found.accounts.values()),
             terms=tuple(found.terms.values()),
             courses=tuple(courses),
         )

@@ -103,7 +103,7 @@ async def test_accounts_terms_and_courses_come_with_one_list(
     terms = {row["name"] for row in await kept(school, "name", "term")}
     assert twin.cast.terms["current"].name in terms
     assert (True, WHOLE) == (taken.whole, taken.scope)
-    assert meter.requests == 2 + -(-len(living(twin)) // 100)
+    assert meter.requests == 2 * (2 + -(-len(living(twin)) // 100))  # a first list is read twice
     covers = await kept_covers(school)
     assert [("institution", 0, "course", True)] == covers
 
@@ -142,6 +142,18 @@ async def test_a_list_that_is_cut_short_leaves_the_store_as_it_was(
 
     assert [] == await kept_covers(school)
     assert [] == await kept(school, "id", "course")
+
+
+async def test_a_first_list_of_which_a_page_was_cut_is_read_to_its_end(
+    school: School, twin: Upstream, http: Client
+) -> None:
+    source = source_of(school, twin, http)
+    [offer] = await source.offers([NEED], school.viewer(), twin.clock.now())
+    twin.break_(Kind.CUT_PAGE, "accounts/1/", count=2)
+
+    await source.fill(offer, [NEED], school.viewer(), Meter())
+
+    assert len(living(twin)) == len(await kept(school, "id", "course"))
 
 
 async def test_an_account_that_is_not_the_whole_covers_itself_alone(
