@@ -72,6 +72,19 @@ async def add(tx: Transaction, new: New) -> Pin:
     return _pin(rows[0])
 
 
+async def protects(database: Database, institution_id: int, enrollments: Sequence[int]) -> bool:
+    """Whether one of these is pinned, by itself or as its person's."""
+    if not enrollments:
+        return False
+    rows = await database.rows(
+        "select 1 as found from enrollment e join pin p on p.institution_id = $1 and p.person_id = e.person_id"
+        " and (p.enrollment_id is null or p.enrollment_id = e.id) where e.institution_id = $1"
+        f" and e.id in ({', '.join(map(str, enrollments))}) limit 1",
+        institution_id,
+    )
+    return bool(rows)
+
+
 async def remove(tx: Transaction, institution_id: int, pin_id: int) -> Pin:
     rows = await tx.rows(f"{_SELECT} and id = $2", institution_id, pin_id)
     if not rows:

@@ -12,6 +12,7 @@ from gateway.change_paths import Names, Reads, reads
 from gateway.needs import Scope, ScopeKind
 from gateway.roster_change import Key, Outcome, Present, standing
 from gateway.store import (
+    pins,
     roster_changes,
     roster_exchanges,
     roster_ground,
@@ -169,6 +170,11 @@ class Book:
         now = await roster_changes.find(self.database, self.institution_id, self.change.id)
         if now is not None and now.wish is not None:
             raise Stopped(now.wish)
+
+    async def is_protected(self, row: ChangeRow) -> bool:
+        """By a pin that may have come after the roster was looked at: a change of many may take hours."""
+        touched = [one.id for one in (row.step.before, row.step.leaves) if one is not None]
+        return await pins.protects(self.database, self.institution_id, touched)
 
     async def is_cancelled(self) -> bool:
         now = await roster_changes.find(self.database, self.institution_id, self.change.id)

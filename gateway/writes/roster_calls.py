@@ -48,14 +48,20 @@ class Calls:
         book, now = self.book, None
         if row.status is Status.SENDING:  # before a crash it was told, or nearly
             now = await self._look(row, names)
+        elif await book.is_protected(row):
+            await self._fail(row, "it was protected from changes of many meanwhile")
+            return
         parts = roster_orders.parts(row.step)
         try:
             for part in parts:
                 sent = Progress(place=row.place, status=Status.SENT) if part is parts[-1] else None
                 await self._make_so(row, part, names, now, sent)
         except _Failed as failed:
-            message = str(failed)
-            await book.write([Progress(place=row.place, status=Status.FAILED, message=message)])
+            await self._fail(row, str(failed))
+
+    async def _fail(self, row: ChangeRow, message: str) -> None:
+        failed = Progress(place=row.place, status=Status.FAILED, message=message)
+        await self.book.write([failed])
 
     async def _make_so(
         self,

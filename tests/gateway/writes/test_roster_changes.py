@@ -1,5 +1,6 @@
 """Changes of many on the twin: planned, carried out by either path, read back, and taken back."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -419,6 +420,35 @@ async def test_who_is_pinned_is_not_touched(many: Bulk) -> None:
     kept, gone = await many.rows(await many.plan(rows))
     assert (kept.outcome, gone.outcome) == (Outcome.REFUSED, Outcome.REMOVE)
     assert kept.reason == "the enrollment is protected from changes of many"
+
+
+@ON_SQLITE
+async def test_who_is_pinned_while_it_runs_is_not_touched_either(many: Bulk) -> None:
+    first, second = (many.twin.school.users[one] for one in many.students()[:2])
+    change = await many.plan(
+        [many.said(first, S.DELETED), many.said(second, S.DELETED)], Path.SINGLE_CALLS
+    )
+    [_, row] = await many.rows(change)
+    await many.changes.apply(many.viewer, change, confirmed=2, key=None)
+    many.twin.break_(Kind.LATE_ANSWER, "/enrollments/", method="DELETE", count=1, seconds=0.5)
+    working = asyncio.create_task(many.work(change))
+    while many.in_canvas(first) != ["deleted"]:  # and Canvas has not answered yet
+        assert not working.done()
+        await asyncio.sleep(0.01)
+
+    async def pin(tx: Transaction) -> None:
+        person = row.step.key.person
+        new = pins.New(
+            institution_id=many.institution_id, person_id=person, pinned_at=many.twin.clock.now()
+        )
+        await pins.add(tx, new)
+
+    await many.database.transact(pin)
+    await working
+    assert many.in_canvas(second) == ["active"]
+    gone, kept = await many.rows(change)
+    assert (gone.status, kept.status) == (Status.DONE, Status.FAILED)
+    assert kept.message == "it was protected from changes of many meanwhile"
 
 
 @ON_SQLITE
