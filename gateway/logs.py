@@ -52,5 +52,8 @@ def configure(level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    # no line tells of these, and finding them out for each costs as much as writing it (the logging HOWTO, Optimization)
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # noqa: SLF001  the HOWTO's own way
     # its lines about WebSockets quote the query string, where a client may have put anything
     logging.getLogger("uvicorn.error").setLevel(max(level, logging.WARNING))

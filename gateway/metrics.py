@@ -2,14 +2,26 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
+
+
+M = TypeVar("M", bound=MetricWrapperBase)
+
+
+@lru_cache(maxsize=1024)
+def labelled(metric: M, *labels: object) -> M:
+    """`metric.labels(*labels)`, kept: the library makes texts of them and takes a lock each time."""
+    return metric.labels(*labels)
 
 
 class Metrics:

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.logs import request_id
-from gateway.metrics import Metrics
+from gateway.metrics import Metrics, labelled
 from gateway.uow import Database
 
 _log = logging.getLogger("gateway.access")
@@ -59,9 +59,9 @@ class RequestRecord:
         route = path if path in self._routes else "other"
         method = scope.get("method", "WEBSOCKET")
         method = method if method in _METHODS or method == "WEBSOCKET" else "other"
-        self._metrics.requests.labels(route, method, status).inc()
+        labelled(self._metrics.requests, route, method, status).inc()
         if method != "WEBSOCKET":
-            self._metrics.request_seconds.labels(route).observe(seconds)
+            labelled(self._metrics.request_seconds, route).observe(seconds)
         fields = {
             "method": method,
             "route": route,

@@ -162,24 +162,28 @@ class _Run:
             await self._list(resolved, resolved.listing, rows)
             return
         arguments = self._arguments(resolved)
-        info: Any = _Info(
+        lookup = resolved.lookup
+        if lookup is not None:
+            ((form, value),) = arguments["by"].items()
+            by = By(lookup.table.type_name, form, str(value))
+            found = [await nodes.found(self._context, by, lookup, arguments.get("asOf"))]
+        else:
+            resolve: Any = resolved.field.resolve
+            info = self._info(resolved)
+            found = await _values([resolve(row, info, **arguments) for row, _ in rows])
+        writer, waiting = resolved.writer, resolved.writer.none_waiting()
+        for (_, written), value in zip(rows, found, strict=True):
+            written[member.key] = writer.write(value, waiting)
+        await self._fill(writer.waiting, waiting)
+
+    def _info(self, resolved: Resolved) -> _Info:
+        return _Info(
             resolved.nodes[0].name.value,
             resolved.nodes,
             self._plan.fragments,
             self._given.coerced,
             self._context,
         )
-        if resolved.lookup is not None:
-            ((form, value),) = arguments["by"].items()
-            by = By(resolved.lookup, form, str(value))
-            found = [await nodes.find(info, by, arguments.get("asOf"))]
-        else:
-            resolve: Any = resolved.field.resolve
-            found = await _values([resolve(row, info, **arguments) for row, _ in rows])
-        writer, waiting = resolved.writer, resolved.writer.none_waiting()
-        for (_, written), value in zip(rows, found, strict=True):
-            written[member.key] = writer.write(value, waiting)
-        await self._fill(writer.waiting, waiting)
 
     async def _list(self, resolved: Resolved, listing: Listing, rows: Rows) -> None:
         """The pages of a list for all its parents, their records written as they come."""

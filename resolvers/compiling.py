@@ -50,6 +50,7 @@ from gateway.readpath.forms import (
     Written,
 )
 from gateway.readpath.registry import TABLES
+from gateway.readpath.shapes import Shape
 from gateway.readpath.writers import RecordWriter, ValueWriter
 from resolvers import lists
 from resolvers.lists import LISTS, Asked, ListField, Selected
@@ -79,8 +80,8 @@ class Listing:
 class Resolved:
     """A field with a resolver of its own. `arguments` None: they hold variables.
 
-    `writer` writes what it returns; where it is a `listing`, what stands around the rows. `lookup`: the type of the row
-    that it finds by one of its ids.
+    `writer` writes what it returns; where it is a `listing`, what stands around the rows. `lookup`: what it brings of the
+    row that it finds by one of its ids.
     """
 
     key: str
@@ -90,7 +91,7 @@ class Resolved:
     arguments: dict[str, Any] | None
     writer: ValueWriter
     listing: Listing | None = None
-    lookup: str | None = None
+    lookup: Shape | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -190,8 +191,14 @@ class Planner:
             arguments=arguments,
             writer=ValueWriter(around),
             listing=listing,
-            lookup=LOOKUPS.get(_resolver_of(field)),
+            lookup=self._lookup(field, nodes),
         )
+
+    def _lookup(self, field: GraphQLField, nodes: list[FieldNode]) -> Shape | None:
+        type_name = LOOKUPS.get(_resolver_of(field))
+        if type_name is None:
+            return None
+        return Selection(self._info, nodes, type_name).shape(TABLES[type_name])
 
     def _listing(
         self,

@@ -22,13 +22,17 @@ from resolvers.selection import Selection
 
 
 async def find(info: Info, by: By, as_of: datetime | None = None) -> Row | None:
+    """The row that `by` names, or named, with what was selected of it."""
+    shape = _selection(info, by.type_name).shape(TABLES[by.type_name])
+    return await found(info.context, by, shape, as_of)
+
+
+async def found(context: Context, by: By, shape: Shape, as_of: datetime | None) -> Row | None:
     """The row that `by` names, or named. What the store does not know is asked of Canvas, where it can be.
 
     null: Canvas says that there is none, or a whole read proves it; where neither can be told, an error.
     """
-    context = info.context
     context.reads_roster()
-    shape = _selection(info, by.type_name).shape(TABLES[by.type_name])
     if as_of is not None:
         _require_kept(by.type_name, shape)
         row = await lookups.one(context.connections, await context.reader_at(as_of), by, shape)

@@ -12,7 +12,7 @@ from graphql import GraphQLError
 from strawberry.types import ExecutionResult
 
 from gateway.errors import PublicError
-from gateway.metrics import Metrics
+from gateway.metrics import Metrics, labelled
 from gateway.viewer import Viewer
 from resolvers import masking
 from resolvers.compiled import Compiled, Way
@@ -87,13 +87,13 @@ class Operations:
             result, began = ExecutionResult(data=None, errors=[self._too_slow()]), True
         self._finish(operation, result, context)
         self._count(operation, result)
-        self._metrics.operation_seconds.labels(operation.kind).observe(perf_counter() - began_at)
+        labelled(self._metrics.operation_seconds, operation.kind).observe(perf_counter() - began_at)
         return Outcome(result, began)
 
     async def _read(self, operation: Operation, context: Any) -> ExecutionResult:
         if self._compiled is not None and operation.kind is Kind.QUERY:
             way, data = await self._compiled.read(operation, context)
-            self._metrics.ways.labels(way).inc()
+            labelled(self._metrics.ways, way).inc()
             if way is Way.COMPILED:
                 return ExecutionResult(data=data, errors=None)
         return await self._schema.execute(
@@ -138,7 +138,7 @@ class Operations:
     def _count(self, operation: Operation, result: ExecutionResult | None) -> None:
         errors = result.errors if result else None
         outcome = masking.code_of(errors[0]) if errors else "OK"
-        self._metrics.operations.labels(operation.kind, outcome).inc()
+        labelled(self._metrics.operations, operation.kind, outcome).inc()
 
     def _too_slow(self) -> GraphQLError:
         return GraphQLError(

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from gateway.errors import Ambiguous, BadRequest
 from gateway.readpath import past
@@ -9,8 +11,9 @@ from gateway.readpath.connections import Connections
 from gateway.readpath.ledger import Cover
 from gateway.readpath.levels import merged
 from gateway.readpath.registry import TABLES, Reader, Row
-from gateway.readpath.shapes import Columns, Shape, select
-from gateway.readpath.sql import From, Statement
+from gateway.readpath.shapes import Columns, Placed, Shape, as_rows, placed
+from gateway.readpath.sql import From, Open, Statement, array
+from gateway.uow import Dialect
 from models import canvas_ids
 from models.roster import (
     CourseState,
@@ -22,6 +25,8 @@ from models.roster import (
 )
 
 Key = str | int
+
+_KEPT = 512  # statements
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,21 +99,43 @@ _LIVING = {
 }
 
 
+class _Prepared(NamedTuple):
+    """The statement that finds a row by one form of id; `values` are open where it stands."""
+
+    sql: str
+    values: tuple[object, ...]
+    row: Placed
+
+
 async def one(connections: Connections, reader: Reader, by: By, shape: Shape) -> Row | None:
     """The row that `by` names. Ambiguous when there are two."""
-    statement = Statement(connections.dialect, reader)
+    prepare = _kept if reader.past is None else _prepared
+    prepared = prepare(connections.dialect, reader, shape, by.type_name, by.form)
+    keys = array(connections.dialect, _keys(reader, by.type_name, by.form, [by.value]))
+    values = [keys if value is Open.ARRAY else value for value in prepared.values]
+    rows = await connections.fetch(prepared.sql, values)
+    if len(rows) > 1:
+        raise _ambiguous(by)
+    return as_rows(prepared.row, reader)(rows)[0] if rows else None
+
+
+def _prepared(
+    dialect: Dialect, reader: Reader, shape: Shape, type_name: str, form: str
+) -> _Prepared:
+    statement = Statement(dialect, reader)
     source, columns = From(statement, shape.table), Columns()
-    decode = select(shape, source, columns, reader)
-    found = _matching(statement, reader, by.type_name, by.form, [by.value])
+    row = placed(shape, source, columns, reader)
+    found = _matching(statement, reader, type_name, form, Open.ARRAY)
     sql = (
         f"select {columns} from {source}"
         f" where {' and '.join([f'{source.alias}.institution_id = $1', *source.seen()])}"
         f" and {source.alias}.id in (select found_id from ({found}) f) limit 2"
     )
-    rows = await connections.fetch(sql, statement.values)
-    if len(rows) > 1:
-        raise _ambiguous(by)
-    return decode(rows)[0] if rows else None
+    return _Prepared(sql, tuple(statement.values), row)
+
+
+# As with lists, the reader's `now` is no part of a statement.
+_kept = lru_cache(maxsize=_KEPT)(_prepared)
 
 
 async def ids(connections: Connections, reader: Reader, wanted: Sequence[By]) -> tuple[int, ...]:
@@ -130,7 +157,8 @@ async def each(
         for by in wanted:
             if (by.type_name, by.form) == form:
                 try:
-                    named.setdefault(_key(reader, by), []).append(by)
+                    [key] = _keys(reader, by.type_name, by.form, [by.value])
+                    named.setdefault(key, []).append(by)
                 except BadRequest:
                     continue
         values = [of[0].value for of in named.values()]
@@ -160,15 +188,6 @@ async def _each(
     }
 
 
-def _key(reader: Reader, by: By) -> Key:
-    """As the database tells it back."""
-    identity = FORMS[by.type_name][by.form].identity
-    if identity is not None:
-        return identity.comparable(by.value)
-    [key], _ = _keys(reader, by.type_name, by.form, [by.value])
-    return key
-
-
 async def _ids_of(
     connections: Connections, reader: Reader, form: tuple[str, str], values: Sequence[str]
 ) -> set[int]:
@@ -192,7 +211,11 @@ def _ambiguous(by: By) -> Ambiguous:
 
 
 def _matching(
-    statement: Statement, reader: Reader, type_name: str, name: str, values: Sequence[str]
+    statement: Statement,
+    reader: Reader,
+    type_name: str,
+    name: str,
+    values: Sequence[str] | Open,
 ) -> str:
     """A select of (found_key, found_id): a merged person's ids lead to the one they were merged into.
 
@@ -202,15 +225,15 @@ def _matching(
     form, table = FORMS[type_name][name], TABLES[type_name].name
     target = merged("r", reader) if type_name == "User" else "r.id"
     seen = _seen(statement, type_name, name, target)
+    keys = values if isinstance(values, Open) else _keys(reader, type_name, name, values)
     if form.identity is not None:
-        comparable = [form.identity.comparable(value) for value in values]
         return (
             f"select i.value as found_key, {target} as found_id from identity i"
             f" join {past.table(statement, type_name, table, None)} r on r.id = i.person_id"
             f" and r.institution_id = $1 where i.institution_id = $1 and i.kind = '{form.identity}'"
-            f" and {statement.any_of('i.value', comparable, 'text')} and {_live(statement)}{seen}"
+            f" and {statement.any_of('i.value', keys, 'text')} and {_live(statement)}{seen}"
         )
-    keys, sql_type = _keys(reader, type_name, name, values)
+    sql_type = "bigint" if name in ("id", "canvasId") else "text"
     living = "" if form.tombstones or type_name == "SyncRun" else " and r.removed_at is null"
     if reader.past is not None:
         near = statement.any_of(str(form.column), keys, sql_type)
@@ -244,14 +267,16 @@ def _seen(statement: Statement, type_name: str, field: str, target: str) -> str:
     )
 
 
-def _keys(
-    reader: Reader, type_name: str, name: str, values: Sequence[str]
-) -> tuple[list[Key], str]:
+def _keys(reader: Reader, type_name: str, name: str, values: Sequence[str]) -> list[Key]:
+    """The values as the database has them."""
+    identity = FORMS[type_name][name].identity
+    if identity is not None:
+        return [identity.comparable(value) for value in values]
     if name == "id":
-        return [reader.decode_as(type_name, value) for value in values], "bigint"
+        return [reader.decode_as(type_name, value) for value in values]
     if name == "canvasId":
-        return [canvas_id(reader, value) for value in values], "bigint"
-    return list(values), "text"
+        return [canvas_id(reader, value) for value in values]
+    return list(values)
 
 
 def canvas_id(reader: Reader, value: str) -> int:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
+from enum import Enum
 
 from gateway.errors import BadRequest
 from gateway.readpath import past, visible
@@ -11,6 +12,12 @@ from gateway.uow import Dialect
 
 _LAST_CHARACTER = "\U0010ffff"
 _PATH = re.compile(r"\{([\w.]+)\}")
+
+
+class Open(Enum):
+    """Stands among a statement's values for an `array` that it is given each time it is asked."""
+
+    ARRAY = "array"
 
 
 class Statement:
@@ -35,15 +42,12 @@ class Statement:
         cast = f"::{sql_type}" if sql_type and self.dialect is Dialect.POSTGRES else ""
         return f"${len(self.values)}{cast}"
 
-    def any_of(self, expression: str, values: Iterable[object], sql_type: str) -> str:
+    def any_of(self, expression: str, values: Iterable[object] | Open, sql_type: str) -> str:
         """Whether `expression` is one of `values`, in one parameter however many they are."""
-        values = list(values)
-        for value in values:
-            if isinstance(value, str):
-                _storable(value)
+        bound = values if isinstance(values, Open) else array(self.dialect, values)
         if self.dialect is Dialect.POSTGRES:
-            return f"{expression} = any({self.bind(values, f'{sql_type}[]')})"
-        return f"{expression} in (select value from json_each({self.bind(array(self.dialect, values))}))"
+            return f"{expression} = any({self.bind(bound, f'{sql_type}[]')})"
+        return f"{expression} in (select value from json_each({self.bind(bound)}))"
 
     def lists_one_of(self, expression: str, values: Iterable[str]) -> str:
         """Whether the text of a JSON list holds one of `values`."""
@@ -172,4 +176,7 @@ def _storable(text: str) -> None:
 def array(dialect: Dialect, values: Iterable[object]) -> object:
     """Many values as one: SQLite, which has no arrays, takes them as JSON."""
     values = list(values)
+    for value in values:
+        if isinstance(value, str):
+            _storable(value)
     return values if dialect is Dialect.POSTGRES else json.dumps(values)
