@@ -65,7 +65,7 @@ class Carrying:
         ]
         message = f"the roster moved: {len(moved)} rows are not as they were planned on"
         if new:
-            message += f", and {len(new)} enrollments came that it does not speak of"
+            message += f", and {len(new)} enrollments are there that it does not know of"
         if book.finished:  # before a pause
             await book.write(left, columns={"checked_at": book.clock(), "message": message})
             return True

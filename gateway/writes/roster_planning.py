@@ -165,10 +165,16 @@ class Planning:
     async def _read(
         self, asked: Asked, call: Call, ground: "_Ground", names: Names, seen: Sequence[Seen]
     ) -> bool:
-        """Whether anything was read anew: only what is older than asked for, and only where that is soon done."""
+        """Whether anything was read anew: only what is older than asked for, and only where that is soon done.
+
+        Of a roster that is said whole everybody: of some who are there, neither a report nor a look at one person tells.
+        """
         rows = Counter(one.present.course for one in seen)
-        old = _old(ground.people(seen), seen, asked.fresher_than)
-        whole = set(ground.courses_of.values())  # who is there is to be known, whoever it is
+        whole = set(ground.courses_of.values())
+        old = {
+            **_old(ground.people(seen), seen, asked.fresher_than),
+            **dict.fromkeys(whole, frozenset()),
+        }
         reads = {
             course: Reads.whole(rows[course])
             if course in whole

@@ -11,7 +11,7 @@ from gateway.readpath import lookups
 from gateway.readpath.connections import Connections
 from gateway.readpath.lookups import By
 from gateway.readpath.registry import Reader
-from gateway.roster_change import Date, Key, Wanted
+from gateway.roster_change import Date, Key, Present, Wanted
 from gateway.store import roster_ground
 from gateway.store.roster_ground import Seen, role_name
 from gateway.uow import Database
@@ -47,6 +47,8 @@ class Miss:
 
 
 Meant: TypeAlias = Wanted | Miss
+# Enrollments by course, person and type.
+_Standing: TypeAlias = dict[tuple[int, int, EnrollmentType], list[Present]]
 
 
 class _Missed(Exception):
@@ -123,10 +125,10 @@ async def found(
 
 def meant(rows: Iterable[Said], found: Found) -> list[Meant]:
     """The enrollment that each row is about, or why there is none."""
-    standing: dict[tuple[int, int, EnrollmentType, str], list[Seen]] = {}
+    standing: _Standing = {}
     for one in found.seen:
         key = one.present.key
-        standing.setdefault((one.present.course, key.person, key.type, key.role), []).append(one)
+        standing.setdefault((one.present.course, key.person, key.type), []).append(one.present)
     sections: dict[int, list[int]] = {}
     for section, course in found.courses.items():
         sections.setdefault(course, []).append(section)
@@ -142,16 +144,18 @@ def meant(rows: Iterable[Said], found: Found) -> list[Meant]:
 def _meant(
     said: Said,
     found: Found,
-    standing: Mapping[tuple[int, int, EnrollmentType, str], Sequence[Seen]],
+    standing: _Standing,
     sections: Mapping[int, Sequence[int]],
 ) -> Wanted:
     person = found.one(said.user)
     course, section = found.place(said)
     of_type, role = _role(said, found.types)
+    theirs: Sequence[Present] = standing.get((course, person, of_type), ())
+    if not said.role:
+        role = _role_there(theirs, section, role)
     if section is None:
-        theirs = [one.present for one in standing.get((course, person, of_type, role), ())]
-        living = [one for one in theirs if one.state is not EnrollmentState.DELETED] or theirs
-        section = _only({one.key.section for one in living}) or _only(sections.get(course, ()))
+        theirs = _living([one for one in theirs if one.key.role == role])
+        section = _only({one.key.section for one in theirs}) or _only(sections.get(course, ()))
     if section is None:
         raise _Missed(f"the {said.course} has several sections: say which one")
     return Wanted(
@@ -169,6 +173,24 @@ def _meant(
         end_at=said.end_at,
         limited=said.limited,
     )
+
+
+def _role_there(theirs: Iterable[Present], section: int | None, usual: str) -> str:
+    """A row that says a type alone means the enrollment of that type that is there, whatever its role is called."""
+    living = {
+        one.key.role
+        for one in theirs
+        if one.state is not EnrollmentState.DELETED and section in (None, one.key.section)
+    }
+    if not living or usual in living:
+        return usual
+    if len(living) > 1:
+        raise _Missed(f"the person is there as {' and as '.join(sorted(living))}: say which role")
+    return living.pop()
+
+
+def _living(theirs: Sequence[Present]) -> Sequence[Present]:
+    return [one for one in theirs if one.state is not EnrollmentState.DELETED] or theirs
 
 
 def _only(sections: Iterable[int]) -> int | None:

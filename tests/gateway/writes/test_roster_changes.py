@@ -167,6 +167,27 @@ async def test_exactly_these_people_or_nothing_where_the_roster_moved(
 
 
 @ON_SQLITE
+async def test_a_type_alone_means_the_enrollment_that_is_there_whatever_its_role(
+    many: Bulk,
+) -> None:
+    section = By("Section", "canvasId", str(many.section.id))
+    exactly = ExactlyThese(sections=(section,), types=frozenset({EnrollmentType.STUDENT}))
+    roles = {
+        row.user_id: many.twin.school.roles[row.role_id].name
+        for row in many.twin.school.enrollments_of_course.of(many.course.id)
+        if row.section_id == many.section.id and row.user_id in many.students()
+    }
+    assert len(set(roles.values())) > 1
+    everybody = [many.twin.school.users[one] for one in roles]
+
+    change = await many.plan([many.said(one) for one in everybody], exactly=exactly)
+
+    rows = await many.rows(change)
+    assert {row.outcome for row in rows} == {Outcome.NOTHING}
+    assert [row.step.key.role for row in rows] == list(roles.values())
+
+
+@ON_SQLITE
 async def test_nobody_goes_for_a_row_that_cannot_be_read(many: Bulk) -> None:
     section = By("Section", "canvasId", str(many.section.id))
     exactly = ExactlyThese(sections=(section,), types=frozenset({EnrollmentType.STUDENT}))
