@@ -12,6 +12,7 @@ from gateway.viewer import Scope
 from models.roster import ChangeKind
 
 _OF_OTHERS = 0o007  # who else works on this machine reads no database, log or report of ours
+_LAST_PORT = 65535
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -98,7 +99,7 @@ def _described(commands: Any, name: str, help_text: str) -> argparse.ArgumentPar
 
 def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    serve.add_argument("--port", type=int, default=8000, help="port to listen on (8000)")
+    serve.add_argument("--port", type=_port, default=8000, help="port to listen on (8000)")
     serve.add_argument("--workers", type=_positive, default=1, help="processes (1; SQLite has one)")
     serve.add_argument("--no-jobs", action="store_true", help="leave background work to others")
 
@@ -126,7 +127,7 @@ def _add_token(token: argparse.ArgumentParser) -> None:
     actions = token.add_subparsers(title="actions", metavar="ACTION", required=True)
     create = _command(actions, "create", "make a token and print it, this once", "token_create")
     _add_institution(create)
-    create.add_argument("--name", required=True, help="what it is for")
+    create.add_argument("--name", type=_name, required=True, help="what it is for")
     create.add_argument(
         "--scope",
         action="append",
@@ -201,8 +202,10 @@ def _add_erase(erase: argparse.ArgumentParser) -> None:
 
 def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--dir", default=".run", help="where the demo keeps its files (.run)")
-    demo.add_argument("--port", type=int, default=8000, help="port of the gateway (8000)")
-    demo.add_argument("--twin-port", type=int, default=9000, help="port of the Canvas twin (9000)")
+    demo.add_argument("--port", type=_port, default=8000, help="port of the gateway (8000)")
+    demo.add_argument(
+        "--twin-port", type=_port, default=9000, help="port of the Canvas twin (9000)"
+    )
     demo.set_defaults(run=_run_demo)
 
 
@@ -236,3 +239,17 @@ def _positive(text: str) -> int:
     if number < 1:
         raise ValueError(text)
     return number
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= _LAST_PORT):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no port: 0 to {_LAST_PORT}, 0 for a free one"
+        )
+    return int(text)
+
+
+def _name(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("a name says what it is for, and is not blank")
+    return text.strip()

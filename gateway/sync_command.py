@@ -4,6 +4,7 @@ Where no process does background work, this one does until the sync is over; els
 """
 
 import asyncio
+import logging
 import signal
 import sys
 from argparse import Namespace
@@ -34,6 +35,7 @@ def run(configured: Settings, chosen: settings.Institution, options: Namespace) 
         raise RosterError(f"{chosen.slug} has no canvas_url in the configuration to read from")
     if chosen.admin_token is None and options.source != Source.NRPS:
         raise RosterError(f"{chosen.slug} has no admin_token in the configuration to read with")
+    logging.getLogger("stamina").setLevel(logging.ERROR)  # each retry; how it ended is told below
     asyncio.run(_run(configured, chosen.slug, options))
 
 

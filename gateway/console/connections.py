@@ -89,10 +89,13 @@ async def create_token(console: Console, who: Visitor) -> Response:
     scopes = tuple(scope.value for scope in Scope if f"scope.{scope.value}" in who.fields)
     if not scopes:
         raise BadRequest("A token needs a scope at least.")
+    name = who.field("name").strip()[:255]
+    if not name:
+        raise BadRequest("A token needs a name that says what it is for.")
     made = await tokens.create(
         console.database,
         institution_id=who.viewer.institution_id,
-        name=who.field("name").strip()[:255],
+        name=name,
         scopes=scopes,
         now=console.clock(),
     )

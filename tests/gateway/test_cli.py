@@ -290,6 +290,24 @@ def test_an_unknown_scope_is_refused_with_the_known_ones(roster: Roster) -> None
         assert f"'{scope}'" in answer.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("serve", "--port", "99999"), "'99999' is no port"),
+        (("serve", "--port", "-1"), "'-1' is no port"),
+        (("demo", "--twin-port", "http"), "'http' is no port"),
+        (("token", "create", "--scope", "roster:read", "--name", " "), "is not blank"),
+    ],
+)
+def test_what_cannot_be_meant_is_wrong_usage(
+    roster: Roster, arguments: tuple[str, ...], says: str
+) -> None:
+    answer = roster(*arguments)
+
+    assert 2 == answer.returncode
+    assert says in answer.stderr
+
+
 def test_sqlite_takes_one_server_process(roster: Roster, tmp_path: Path) -> None:
     file = configured(tmp_path / "roster.toml", f"sqlite://{tmp_path / 'roster.db'}", "demo")
     answer = roster("serve", "--config", file, "--port", "0", "--workers", "2")

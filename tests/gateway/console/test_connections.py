@@ -202,7 +202,12 @@ async def test_a_token_is_made_shown_once_used_and_revoked(
 async def test_a_token_needs_a_name_and_a_scope(school: School, browser: TestClient) -> None:
     signed_in(browser, await operator_token(school))
 
-    for data in ({"name": "x"}, {"scope.admin": "on"}, {"name": "x", "scope.all": "on"}):
+    for data in (
+        {"name": "x"},
+        {"scope.admin": "on"},
+        {"name": "  ", "scope.admin": "on"},
+        {"name": "x", "scope.all": "on"},
+    ):
         assert 400 == browser.post("/console/tokens/create", data=data).status_code
 
 
