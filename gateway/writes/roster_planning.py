@@ -9,22 +9,21 @@ from datetime import UTC, datetime
 from gateway import change_paths, data_sets, roster_change, roster_undo
 from gateway.canvas.client import Call
 from gateway.change_paths import Carried, Names, Path, Reads
-from gateway.data_sets import DataSet
 from gateway.errors import WriteRefused
 from gateway.merge import Guard
 from gateway.prices import PriceBook
 from gateway.readpath.connections import Connections
 from gateway.readpath.lookups import By
 from gateway.readpath.registry import Reader
-from gateway.roster_change import Exactly, Outcome, Step, Wanted
+from gateway.roster_change import Exactly, Wanted
 from gateway.store import roster_changes, roster_ground
-from gateway.store.roster_changes import Planned, PlannedRow
 from gateway.store.roster_ground import Seen
 from gateway.uow import Database
-from gateway.writes import roster_rows
+from gateway.writes import roster_plan, roster_rows
+from gateway.writes.roster_plan import Frame
 from gateway.writes.roster_reading import People, RosterReading
 from gateway.writes.roster_rows import Found, Miss, Said
-from models.roster import ROSTER_STATES, EnrollmentState, EnrollmentType, MutationErrorCode
+from models.roster import EnrollmentState, EnrollmentType, MutationErrorCode
 
 # A plan asks Canvas so much at most, for somebody waits; what it could not ask, the change looks at before it begins.
 MOST_REQUESTS = 30
@@ -97,7 +96,7 @@ class Planning:
             [*unread, *misses],
             {row.row: row.text for row in said},
             seen,
-            _Frame(
+            Frame(
                 asked.path,
                 caller,
                 person_id,
@@ -124,7 +123,7 @@ class Planning:
         seen = await roster_ground.enrollments(self.database, institution_id, ground.courses)
         names = await self._named(institution_id, ground, seen)
         carried = await asyncio.to_thread(_carried, wanted, seen, names, None)
-        frame = _Frame(path, caller, person_id, now, undoes)
+        frame = Frame(path, caller, person_id, now, undoes)
         return await self._keep(institution_id, carried, (), {}, seen, frame)
 
     async def _sections(self, asked: Asked, reader: Reader) -> dict[int, int]:
@@ -194,36 +193,10 @@ class Planning:
         misses: Sequence[Miss],
         texts: Mapping[int, str],
         seen: Sequence[Seen],
-        frame: "_Frame",
+        frame: Frame,
     ) -> int:
-        of_courses = Counter(one.present.course for one in seen)
-        staying = None if frame.data_set is None else frame.data_set.staying
-        costs = tuple(
-            change_paths.cost(path, rows, of_courses, self.prices, staying, frame.whole)
-            for path in Path
-        )
-        path = frame.path or change_paths.cheaper(costs).path
-        data_set = frame.data_set if path is Path.SIS_IMPORT else None
-        removals, people, held = _removals(rows, seen, self.guard)
-        touched = {one.step.course for one in rows}
-        planned = Planned(
-            caller=frame.caller,
-            person_id=frame.person_id,
-            path=path,
-            costs=costs,
-            removals=removals,
-            people=people,
-            held=held,
-            as_of=min((one.as_of for one in seen if one.present.course in touched), default=None),
-            planned_at=frame.now,
-            undoes_id=frame.undoes,
-            data_set=None if data_set is None else data_set.scope,
-            exactly=frame.exactly,
-        )
-        kept = sorted(
-            [*_missed(misses), *_kept(rows, path, texts, data_set)],
-            key=lambda one: (one.row is None, one.row or 0),
-        )
+        planned = roster_plan.planned(rows, seen, frame, self.guard, self.prices)
+        kept = roster_plan.kept(rows, misses, texts, planned.path, frame)
         return await roster_changes.keep(self.database, institution_id, planned, kept)
 
 
@@ -244,18 +217,6 @@ def _carried(
     steps = roster_change.steps(wanted, [one.present for one in seen], exactly)
     found = [change_paths.carried(step, names) for step in steps]
     return [replace(one, by_undo=roster_undo.objection(one.step, names)) for one in found]
-
-
-@dataclass(frozen=True)
-class _Frame:
-    path: Path | None
-    caller: str
-    person_id: int | None
-    now: datetime
-    undoes: int | None = None
-    exactly: Exactly | None = None
-    whole: frozenset[int] = frozenset()  # the courses of its sections
-    data_set: DataSet | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -307,43 +268,3 @@ def _exactly(
         return None
     types = asked.exactly.types or frozenset(row.key.type for row in wanted)
     return Exactly(sections=frozenset(sections), types=types, drop=asked.drop, unread=unread)
-
-
-def _removals(rows: Iterable[Carried], seen: Iterable[Seen], guard: Guard) -> tuple[int, int, bool]:
-    """How many go, of how many, and whether that is to be confirmed: in any one course it may be too much."""
-    going = Counter(one.step.course for one in rows if one.step.takes_away)
-    there = Counter(one.present.course for one in seen if one.present.state in ROSTER_STATES)
-    held = any(guard.holds_emptied(gone, of=there[course]) for course, gone in going.items())
-    return going.total(), there.total(), held
-
-
-def _missed(misses: Iterable[Miss]) -> Iterable[PlannedRow]:
-    for miss in misses:
-        yield PlannedRow(row=miss.row, said=miss.text, outcome=Outcome.REFUSED, reason=miss.reason)
-
-
-def _kept(
-    rows: Sequence[Carried], path: Path, texts: Mapping[int, str], data_set: DataSet | None
-) -> Iterable[PlannedRow]:
-    division = change_paths.divided(path, rows)
-    staying = () if data_set is None else data_set.staying
-    by_file = {_identity(step) for step in (*division.imported, *staying)}
-    left = {_identity(one.step) for one in division.left}
-    for one in rows:
-        step = one.step
-        reason = step.reason
-        if _identity(step) in left:  # the other path would carry it, and was not chosen
-            reason = one.by_calls
-            one = replace(one, step=replace(step, outcome=Outcome.REFUSED, reason=reason))  # noqa: PLW2901
-        yield PlannedRow(
-            row=step.row,
-            said=texts.get(step.row or 0),
-            outcome=one.step.outcome,
-            reason=reason,
-            carried=one,
-            by_file=_identity(step) in by_file,
-        )
-
-
-def _identity(step: Step) -> object:
-    return step.row, step.key
