@@ -180,6 +180,7 @@ class Person(Model):
         indexes = (
             Index(fields=("institution_id", "id"), name="person_page"),
             Index(fields=("institution_id", "sort_key", "id"), name="person_name"),
+            Index(fields=("institution_id", "merged_into_id"), name="person_merged"),
         )
 
 
@@ -335,6 +336,7 @@ class Coverage(Model):
                 fields=("institution_id", "scope_kind", "scope_id", "subject", "began_at"),
                 name="coverage_scope",
             ),
+            Index(fields=("institution_id", "source", "began_at"), name="coverage_source"),
         )
 
 

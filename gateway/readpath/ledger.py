@@ -105,18 +105,18 @@ async def _newest(
 ) -> dict[Place, list[Cover]]:
     """The newest read of each kind, by place; of accounts, all that were read."""
     statement = Statement(connections.dialect, reader)
-    scopes = " or ".join(
-        ("c.scope_kind = 'account'", *_scopes(statement, places)),
-    )
     columns = "scope_kind, scope_id, source, authority, groups, states, whole"
-    until = ""
+    of = f" and {statement.any_of('c.subject', SUBJECTS[type_name], 'text')}"
     if reader.past is not None:
-        until = f" and c.began_at <= {statement.bind(reader.past.moment, 'timestamptz')}"
+        of += f" and c.began_at <= {statement.bind(reader.past.moment, 'timestamptz')}"
+    # each kind of place by itself: an `or` of them would go through everything that was ever read
+    reads = " union all ".join(
+        f"select {columns}, began_at from coverage c where c.institution_id = $1 and {scopes}{of}"
+        for scopes in ("c.scope_kind = 'account'", *_scopes(statement, places))
+    )
     sql = (
-        f"select {columns}, began_at from (select c.*, row_number() over (partition by {columns}"
-        " order by began_at desc) as nth from coverage c where c.institution_id = $1"
-        f" and {statement.any_of('c.subject', SUBJECTS[type_name], 'text')} and ({scopes}){until}) newest"
-        " where nth = 1 order by began_at desc"
+        f"select {columns}, began_at from (select {columns}, began_at, row_number() over (partition by {columns}"
+        f" order by began_at desc) as nth from ({reads}) reads) newest where nth = 1 order by began_at desc"
     )
     found: dict[Place, list[Cover]] = {}
     for kind, scope_id, *facts in await connections.fetch(sql, statement.values):

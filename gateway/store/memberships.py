@@ -235,17 +235,17 @@ async def groups_shown(
 ) -> dict[int, frozenset[FieldGroup]]:
     """What the newest membership list of each course showed of its people, and under 0 that of any course."""
     listed = ", ".join(f"{one:d}" for one in sorted({0, *courses}))
-    newest = "select max(began_at) from coverage where institution_id = $1 and source = 'NRPS'"
+    read = "from coverage where institution_id = $1 and source = 'NRPS' and scope_kind = 'course'"
     rows = await database.rows(
-        f"select scope_id, groups, case when began_at = ({newest}) then 1 else 0 end as newest from coverage"
-        " where institution_id = $1 and source = 'NRPS' and scope_kind = 'course'"
-        f" and (scope_id in ({listed}) or began_at = ({newest})) order by began_at",
+        f"select scope_id, groups {read} and scope_id in ({listed}) order by began_at",
         institution_id,
     )
-    found: dict[int, frozenset[FieldGroup]] = {}
-    for row in rows:
-        groups = frozenset(FieldGroup(word) for word in str(row["groups"]).split(",") if word)
-        found[int(row["scope_id"])] = groups
-        if row["newest"]:
-            found[0] = groups
-    return found
+    newest = await database.rows(
+        f"select 0 as scope_id, groups {read} order by began_at desc limit 1", institution_id
+    )
+    return {
+        int(row["scope_id"]): frozenset(
+            FieldGroup(word) for word in str(row["groups"]).split(",") if word
+        )
+        for row in [*rows, *newest]
+    }

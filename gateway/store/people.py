@@ -119,17 +119,22 @@ async def _candidates(
         n = len(values)
         conditions.append(f"(i.kind = ${n - 2} and i.scope = ${n - 1} and i.value = ${n})")
     named = (
-        "select i.person_id from identity i where i.institution_id = $1 and i.ended_at is null"
+        "select i.person_id as id from identity i where i.institution_id = $1 and i.ended_at is null"
         f" and ({' or '.join(conditions)})"
     )
     canvas_ids = [a.value for a in evidence.aliases if a.kind is IdentityKind.CANVAS_GLOBAL_ID]
-    by_column = f" or p.canvas_id in ({', '.join(canvas_ids)})" if canvas_ids else ""
+    if canvas_ids:
+        named += (
+            " union select p.id from person p where p.institution_id = $1"
+            f" and p.canvas_id in ({', '.join(canvas_ids)})"
+        )
     found = await tx.rows(
-        "select coalesce(p.merged_into_id, p.id) as person, p.canvas_id, i.kind, i.scope, i.value, i.context_course_id"
-        " from person p left join identity i on i.institution_id = p.institution_id and i.person_id = p.id"
-        " and i.ended_at is null where p.institution_id = $1 and coalesce(p.merged_into_id, p.id) in"
-        f" (select coalesce(p.merged_into_id, p.id) from person p where p.institution_id = $1 and (p.id in ({named}){by_column}))"
-        " order by 1",
+        f"with named as ({named}), meant as (select coalesce(p.merged_into_id, p.id) as id from named cross join person p"
+        " where p.institution_id = $1 and p.id = named.id), everybody as (select id as person, id from meant"
+        " union select meant.id, p.id from meant cross join person p where p.institution_id = $1 and p.merged_into_id = meant.id)"
+        " select e.person, p.canvas_id, i.kind, i.scope, i.value, i.context_course_id from everybody e cross join person p"
+        " left join identity i on i.institution_id = $1 and i.person_id = p.id and i.ended_at is null"
+        " where p.institution_id = $1 and p.id = e.id order by 1",
         *values,
     )
     here = await _members_of(tx, institution_id, evidence.course)

@@ -97,8 +97,8 @@ async def _first_load(tx: Transaction, batch: Batch) -> int | None:
     if scope is None or scope.kind is not ScopeKind.COURSE or not batch.whole:
         return None
     rows = await tx.rows(
-        "select 1 as one from coverage where institution_id = $1 and (scope_kind in ('institution', 'account')"
-        " or (scope_kind = 'course' and scope_id = $2)) limit 1",
+        "select 1 as one from coverage where institution_id = $1 and scope_kind in ('institution', 'account')"
+        " union all select 1 from coverage where institution_id = $1 and scope_kind = 'course' and scope_id = $2 limit 1",
         batch.institution_id,
         scope.id,
     )

@@ -1,4 +1,4 @@
-"""What it costs to read a class again into a large school: its own rows are looked up, and no table is gone through."""
+"""What it costs to read a class again into a large school, or to launch somebody: their own rows are looked up, and no table is gone through."""
 
 import json
 import re
@@ -8,10 +8,13 @@ from datetime import timedelta
 import pytest
 
 from gateway.batch import Batch
+from gateway.identity import Alias, Evidence, Trust
 from gateway.store.memberships import nameable
+from gateway.store.people import Outcome, Recognised, recognise
+from gateway.store.rows import Word
 from gateway.store.taking import take_in
 from gateway.uow import Database, Dialect, Row, Transaction
-from models.roster import EnrollmentState
+from models.roster import EnrollmentState, IdentityKind, Source
 from tests.factories import NOW, School
 from tests.gateway.store.test_taking import SHARD, Store, lti, row, sis
 from tests.resolvers.large_school import (
@@ -125,6 +128,38 @@ async def test_who_is_asked_about_when_a_list_tells_its_differences_is_looked_up
     enrolled = await store.rows("enrollment", f"course_id = {COURSE} and state = 'ACTIVE'")
     assert {one["person_id"] for one in members + enrolled} == set(named)
     assert all(f"sub{person}" in names for person, names in named.items())
+
+
+async def test_somebody_who_is_launched_is_looked_up(store: Store) -> None:
+    """One of two who were merged, so that the aliases of both say who it is."""
+    merged, into = 40, 41
+    word = Word(institution_id=store.school.id, source=Source.LAUNCH, as_of=NOW, now=NOW)
+    evidence = Evidence(
+        aliases=frozenset(
+            {
+                Alias(kind=IdentityKind.SIS_USER_ID, value=f"S{merged}"),
+                Alias(kind=IdentityKind.CANVAS_GLOBAL_ID, value=str(SHARD + merged)),
+            }
+        ),
+        course=COURSE,
+    )
+
+    async def work(tx: Transaction) -> tuple[Explained, Outcome]:
+        await tx.run(
+            "update person set merged_into_id = $2 where institution_id = $1 and id = $3",
+            store.school.id,
+            into,
+            merged,
+        )
+        explained = Explained(tx)
+        return explained, await recognise(
+            explained, evidence, {"name": "Called so"}, word, trust=Trust(), create=True
+        )
+
+    explained, found = await store.database.transact(work)
+
+    assert explained.whole == []
+    assert Recognised(person=into) == found
 
 
 async def _explained(store: Store, batch: Batch) -> Explained:
