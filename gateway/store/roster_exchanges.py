@@ -57,6 +57,8 @@ async def of_rows(
     database: Database, institution_id: int, change_id: int, places: Collection[int]
 ) -> dict[int, list[Exchange]]:
     """By place, the first first."""
+    if not places:
+        return {}
     rows = await database.rows(
         "select place, told_at, authority, told, answer from roster_exchange where institution_id = $1"
         f" and roster_change_id = $2 and place in ({', '.join(map(str, sorted(places)))}) order by id",

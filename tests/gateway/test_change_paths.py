@@ -215,6 +215,14 @@ def test_what_a_path_costs_is_its_calls_and_the_reads_around_them() -> None:
     assert (file.called, file.imported, file.left) == (0, 80, 0)
 
 
+def test_a_roster_that_is_said_whole_is_read_whole_before() -> None:
+    prices = PriceBook()
+    one = cost(Path.SINGLE_CALLS, adds(1), {5: 250}, prices, whole={5})
+    assert one.price.requests == 1 + 3 + 1  # its pages before, and the person after
+    other = cost(Path.SINGLE_CALLS, adds(1), {5: 250, 6: 100}, prices, whole={6})
+    assert other.price.requests == 1 + 1 + 1 + 1
+
+
 def test_ending_is_priced_by_what_ending_costs() -> None:
     prices = PriceBook()
     before = standing()

@@ -17,7 +17,6 @@ from gateway.roster_change import (
     Wanted,
     steps,
 )
-from gateway.roster_undo import inverse
 from models.roster import ROSTER_STATES, EnrollmentState, EnrollmentType
 
 S = EnrollmentState
@@ -218,24 +217,6 @@ def test_no_move_between_roles_nor_into_an_end() -> None:
             Outcome.ADD,
             Outcome.REMOVE,
         ]
-
-
-def test_what_was_done_is_taken_back_to_what_stood() -> None:
-    known = Fields(start_at=DAY, end_at=DAY, limited=None)
-    old = replace(present(a_key(section=10), S.INVITED), fields=known)
-    [move] = steps(
-        [wanted(a_key(section=11))],
-        [old],
-        Exactly(sections=frozenset({10}), types=frozenset({T.STUDENT})),
-    )
-    back = inverse(move)
-    assert [(one.key, one.state) for one in back] == [
-        (move.key, S.DELETED),
-        (old.key, S.INVITED),
-    ]
-    assert (back[1].start_at, back[1].end_at, back[1].limited) == (DAY, DAY, False)
-    [concluded] = steps([wanted(a_key(), S.COMPLETED)], [present(a_key())])
-    assert [one.state for one in inverse(concluded)] == [S.ACTIVE]
 
 
 keys = st.builds(
