@@ -100,6 +100,24 @@ async def test_later_migrations_keep_a_filled_database(database_url: str) -> Non
         assert {1} == set(before.values())
 
 
+async def test_sqlite_has_counted_every_index_that_a_migration_adds(tmp_path: Path) -> None:
+    """One of which it knows nothing it would take for the best: a page of people would sort them all."""
+    async with Database.open(f"sqlite://{tmp_path / 'roster.db'}") as database:
+        await migrate_to(database, (await schema.behind(database))[0])
+        began = await shape(database)
+        await database.transact(_a_row_in_each_table(began))
+        await database.transact(lambda tx: tx.run("analyze"))
+
+        await schema.migrate(database)
+
+        uncounted = await database.rows(
+            "select name, tbl_name from sqlite_master where type = 'index'"
+            " and name not in (select idx from sqlite_stat1 where idx is not null)"
+        )
+        filled = {row["of_table"] for row in began}
+        assert [] == [row["name"] for row in uncounted if row["tbl_name"] in filled]
+
+
 @pytest.mark.parametrize(
     "change",
     [
