@@ -12,21 +12,18 @@ from gateway.change_paths import Path
 from gateway.errors import WriteRefused
 from gateway.readpath.registry import Reader
 from gateway.store import (
-    queued_jobs,
     repeats,
     roster_changes,
     roster_exchanges,
-    roster_ground,
-    roster_runs,
 )
 from gateway.store.repeats import Request
 from gateway.store.roster_changes import OVER, Change, State, Status, Wish
 from gateway.uow import Database, Transaction
 from gateway.viewer import Scope, Viewer
-from gateway.writes import roster_orders
+from gateway.writes import roster_beginning
 from gateway.writes.acting import caller_of, check_may_write
 from gateway.writes.roster_audit import note
-from gateway.writes.roster_jobs import JOB, Office
+from gateway.writes.roster_jobs import Office
 from gateway.writes.roster_planning import Asked, ExactlyThese
 from gateway.writes.roster_rows import Miss, Said
 from models.roster import EnrollmentState, MutationErrorCode
@@ -34,8 +31,6 @@ from models.roster import EnrollmentState, MutationErrorCode
 Code = MutationErrorCode
 ChangeRow: TypeAlias = roster_changes.ChangeRow
 Exchange: TypeAlias = roster_exchanges.Exchange
-# So many rows are compared with the store before the job compares them with Canvas.
-_COMPARED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +107,7 @@ class RosterChanges:
                     " the number.",
                     "confirmRemovals",
                 )
-            await self._compare(viewer.institution_id, change)
+            await roster_beginning.compare(self._database, viewer.institution_id, change)
         if change.person_id is not None and change.state in (State.PLANNED, State.PAUSED):
             # Connecting their account is theirs to do, so they hear of it now.
             await self._office(viewer.institution_id).acting(change)
@@ -120,70 +115,13 @@ class RosterChanges:
         async def work(tx: Transaction) -> int:
             if request and (answer := await repeats.answer_to(tx, request)) is not None:
                 return int(answer)
-            await self._enqueue(tx, viewer.institution_id, change)
+            await roster_beginning.enqueue(tx, viewer.institution_id, change, self._clock())
             await note(tx, viewer, change, confirmed, self._clock())
             if request:
                 await repeats.keep(tx, request, str(change_id), self._clock())
             return change_id
 
         return await self._database.transact(work)
-
-    async def _enqueue(self, tx: Transaction, institution_id: int, change: Change) -> None:
-        now = self._clock()
-        begun = await roster_changes.step_to(
-            tx,
-            institution_id,
-            change.id,
-            {
-                "state": State.QUEUED,
-                "asked_at": now,
-                "checked_at": None,  # after a pause the roster may have moved
-                "wish": None,
-                "message": None,
-            },
-            only_from=(State.PLANNED, State.PAUSED),
-        )
-        if not begun:
-            raise WriteRefused(
-                Code.CONFLICT, f"It is {change.state}: a plan is applied once.", "rosterChange"
-            )
-        if change.sync_run_id is None:
-            run = await roster_runs.open_(tx, institution_id, change.id, now)
-            await roster_changes.step_to(tx, institution_id, change.id, {"sync_run_id": run})
-        await queued_jobs.enqueue(
-            tx,
-            institution_id,
-            name=JOB,
-            key=f"roster-change-{change.id}-{now:%Y%m%dT%H%M%S%f}",
-            arguments={"change": change.id},
-            now=now,
-        )
-
-    async def _compare(self, institution_id: int, change: Change) -> None:
-        """Refuse at once what the store already knows to have moved; the job asks Canvas itself."""
-        rows = await roster_changes.page(
-            self._database,
-            institution_id,
-            change.id,
-            first=_COMPARED_AT_ONCE + 1,
-            statuses=(Status.WAITING,),
-        )
-        if not rows:
-            raise WriteRefused(Code.INVALID, "The plan changes nothing.", "rosterChange")
-        if len(rows) > _COMPARED_AT_ONCE:
-            return
-        seen = await roster_ground.enrollments(
-            self._database, institution_id, {row.step.course for row in rows}
-        )
-        now = roster_change.standing(one.present for one in seen)
-        for row in rows:
-            for part in roster_orders.parts(row.step):
-                if part.has_moved(now.get(part.key)):
-                    raise WriteRefused(
-                        Code.CONFLICT,
-                        f"The roster moved: row {row.row or row.place} is not as it was planned on. Plan it anew.",
-                        "rosterChange",
-                    )
 
     async def pause(self, viewer: Viewer, change_id: int) -> int:
         return await self._wish(viewer, change_id, Wish.PAUSE)
@@ -206,7 +144,7 @@ class RosterChanges:
             ):
                 return True
             if change.state is State.PAUSED and wish is Wish.CANCEL:  # the job leaves what waits
-                await self._enqueue(tx, viewer.institution_id, change)
+                await roster_beginning.enqueue(tx, viewer.institution_id, change, self._clock())
             return await roster_changes.step_to(
                 tx,
                 viewer.institution_id,

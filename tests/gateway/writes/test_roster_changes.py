@@ -473,6 +473,22 @@ async def test_who_is_pinned_while_it_runs_is_not_touched_either(many: Bulk) -> 
 
 
 @ON_SQLITE
+async def test_who_was_erased_since_the_plan_is_left_out(many: Bulk) -> None:
+    first, second = many.strangers(2)
+    change = await many.plan([many.said(first), many.said(second)])
+
+    async def erase(tx: Transaction) -> None:  # as `gateway.store.erasing` leaves the row
+        await tx.run(
+            "update roster_change_row set step = null, said = null where institution_id = $1 and place = 1",
+            many.institution_id,
+        )
+
+    await many.database.transact(erase)
+    assert (await many.apply(change)).state is State.SUCCEEDED
+    assert (many.in_canvas(first), many.in_canvas(second)) == ([], ["active"])
+
+
+@ON_SQLITE
 async def test_while_canvas_is_down_it_pauses_and_goes_on_later(many: Bulk) -> None:
     users = many.strangers(3)
     change = await many.plan([many.said(one) for one in users], Path.SINGLE_CALLS)
