@@ -12,9 +12,9 @@ from gateway.readpath.paging import page_size
 from gateway.readpath.registry import Row
 from gateway.viewer import Scope
 from resolvers import inputs, nodes
+from resolvers.arguments import After, First
 from resolvers.connections import PageInfo, cursor_of, page_of, place_of
 from resolvers.context import Info
-from resolvers.lists import After, First
 from resolvers.provenance import described
 from resolvers.types import Node, User, resolved
 

@@ -14,10 +14,10 @@ from gateway.viewer import Scope
 from gateway.writes.service import ChangeRequest as Kept
 from gateway.writes.service import Wanted
 from resolvers import inputs, mutation_errors, nodes
+from resolvers.arguments import After, First
 from resolvers.connections import PageInfo, cursor_of, page_of, place_of
 from resolvers.context import Info
 from resolvers.enums import ChangeAuthority, ChangeRequestState
-from resolvers.lists import After, First
 from resolvers.mutation_errors import MutationError
 from resolvers.provenance import described
 from resolvers.types import Course, Enrollment, User, resolved

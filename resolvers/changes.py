@@ -16,9 +16,9 @@ from gateway.readpath.registry import Row
 from gateway.viewer import Scope
 from models.roster import ChangeKind, Source
 from resolvers import filters, inputs, nodes
+from resolvers.arguments import First
 from resolvers.connections import PageInfo
 from resolvers.context import Context, Info
-from resolvers.lists import First
 from resolvers.provenance import described
 from resolvers.types import Node, SyncRun, User, resolved
 

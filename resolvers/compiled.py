@@ -31,7 +31,7 @@ from gateway.readpath.forms import Member, Object
 from gateway.readpath.lookups import By
 from gateway.readpath.registry import Row
 from gateway.readpath.writers import Unfit, Waiting
-from resolvers import lists, nodes
+from resolvers import nodes, pages
 from resolvers.compiling import (
     Listing,
     NotPlanned,
@@ -195,7 +195,7 @@ class _Run:
         if asked is None:
             arguments = self._arguments(resolved)
             asked = field.asked(**converted(self._schema, resolved.field, arguments))
-        found = await lists.listed(
+        found = await pages.listed(
             self._context,
             field.type_name,
             field.column,
@@ -204,12 +204,12 @@ class _Run:
             parents,
         )
         around = resolved.writer.none_waiting()
-        pages = {
+        shown = {
             parent: resolved.writer.write(page, around)
             for parent, page in zip(parents, found, strict=True)
         }
         for place, (_, written) in zip(places, rows, strict=True):
-            written[resolved.key] = pages[place]
+            written[resolved.key] = shown[place]
         await self._fill([*resolved.writer.waiting, *listing.rows.waiting], [*around, *waiting])
 
     def _arguments(self, resolved: Resolved) -> dict[str, Any]:

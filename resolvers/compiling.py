@@ -52,8 +52,9 @@ from gateway.readpath.forms import (
 from gateway.readpath.registry import TABLES
 from gateway.readpath.shapes import Shape
 from gateway.readpath.writers import RecordWriter, ValueWriter
-from resolvers import lists
-from resolvers.lists import LISTS, Asked, ListField, Selected
+from resolvers import pages
+from resolvers.lists import LISTS, ListField
+from resolvers.pages import Asked, Selected
 from resolvers.queries import LOOKUPS
 from resolvers.selection import Selection
 
@@ -215,14 +216,14 @@ class Planner:
         if len(rows) > 1:  # `nodes` and `edges`, or two aliases of one: each shows other fields
             return None, value
         selection = Selection(self._info, nodes, value.form.type_name)
-        shape = lists.node_selection(selection, listed.type_name).shape(TABLES[listed.type_name])
+        shape = pages.node_selection(selection, listed.type_name).shape(TABLES[listed.type_name])
         form = rows[0] if rows else Object(listed.type_name, ())
         listing = Listing(
             field=listed,
             asked=None
             if arguments is None
             else listed.asked(**converted(self._described, field, arguments)),
-            selected=Selected(lists.parts_of(selection), shape),
+            selected=Selected(pages.parts_of(selection), shape),
             rows=RecordWriter(form),
         )
         return listing, Value(around, value.required)

@@ -12,12 +12,13 @@ from gateway.readpath import ledger
 from gateway.readpath.filters import Filter
 from gateway.viewer import Scope
 from models.roster import IdentityKind, Resolution, Source
-from resolvers import lists
+from resolvers import pages
+from resolvers.arguments import After, First
 from resolvers.connections import PageInfo
 from resolvers.context import Context, Info
 from resolvers.enums import ResolveTask
-from resolvers.lists import After, Asked, First
 from resolvers.mutation_errors import KEY, checked_key
+from resolvers.pages import Asked
 from resolvers.provenance import described
 from resolvers.types import Node, User
 
@@ -94,7 +95,7 @@ async def conflicts(
         return conditions.IdentityConflictFilter(settled=meant.settled, kinds=kinds)
 
     asked = Asked(which=make_filter, newest_first=True, first=first, after=after)
-    return await lists.connection(info, TYPE, None, (ledger.INSTITUTION,), asked)
+    return await pages.connection(info, TYPE, None, (ledger.INSTITUTION,), asked)
 
 
 async def decide(info: Info, asked: ResolveIdentityInput) -> Settled:

@@ -12,8 +12,9 @@ from gateway.readpath.registry import ENROLLMENT, TABLES, Row, Table
 from gateway.readpath.shapes import Shape
 from models.roster import Source
 from resolvers import filters, needs, plans
+from resolvers.arguments import Fresh, WhichEnrollments
 from resolvers.context import Info
-from resolvers.lists import Fresh, WhichEnrollments, course_place
+from resolvers.lists import course_place
 
 Fields = Annotated[
     list[str] | None,

@@ -20,19 +20,10 @@ from gateway.readpath.registry import ENROLLMENT, SECTION, USER, Reader, Row
 from gateway.readpath.shapes import Shape
 from models.roster import MEMBER_STATES, Completeness, FieldGroup
 from resolvers import filters, needs
+from resolvers.arguments import After, AsOf, First, Fresh, WhichEnrollments
 from resolvers.context import Context, Info
-from resolvers.lists import (
-    After,
-    AsOf,
-    First,
-    Fresh,
-    WhichEnrollments,
-    answered,
-    as_known,
-    course_place,
-    node_selection,
-    parts_of,
-)
+from resolvers.lists import course_place
+from resolvers.pages import answered, as_known, node_selection, parts_of
 from resolvers.selection import Selection
 
 

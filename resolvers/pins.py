@@ -13,9 +13,9 @@ from gateway.readpath.registry import Row
 from gateway.writes.pins import Pin as Kept
 from gateway.writes.pins import Pinned
 from resolvers import inputs, mutation_errors, nodes
+from resolvers.arguments import After, First
 from resolvers.connections import PageInfo, cursor_of, page_of, place_of
 from resolvers.context import Info
-from resolvers.lists import After, First
 from resolvers.mutation_errors import KEY, MutationError, checked_key
 from resolvers.provenance import described
 from resolvers.types import Enrollment, User, resolved

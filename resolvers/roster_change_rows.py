@@ -14,11 +14,11 @@ from gateway.roster_change import Outcome
 from gateway.writes.roster_changes import ChangeRow, Exchange, RosterChanges
 from models.roster import EnrollmentState, RosterRowStatus
 from resolvers import nodes
+from resolvers.arguments import After, First
 from resolvers.audit import NAMED_BY, WITHHELD
 from resolvers.connections import PageInfo, cursor_of, page_of, place_of
 from resolvers.context import Context, Info
 from resolvers.enums import ChangeAuthority
-from resolvers.lists import After, First
 from resolvers.provenance import described
 from resolvers.types import Course, Enrollment, Section, User, resolved
 

@@ -8,9 +8,9 @@ import strawberry
 from gateway.readpath import set_aside
 from gateway.readpath.paging import page_size
 from gateway.readpath.registry import Row
+from resolvers.arguments import After, First
 from resolvers.connections import PageInfo, cursor_of, page_of, place_of
 from resolvers.context import Info
-from resolvers.lists import After, First
 from resolvers.provenance import described
 
 _KIND = "set aside"

@@ -17,10 +17,10 @@ from gateway.webhooks.registering import Caller, Change, Made, Message, Webhooks
 from gateway.webhooks.registering import Webhook as Kept
 from models.roster import ChangeKind, Source
 from resolvers import filters, inputs, mutation_errors
+from resolvers.arguments import After, First
 from resolvers.connections import PageInfo, cursor_of, page_of, place_of
 from resolvers.context import Context, Info
 from resolvers.enums import WebhookState
-from resolvers.lists import After, First
 from resolvers.mutation_errors import KEY, MutationError, checked_key
 from resolvers.provenance import described
 from resolvers.types import resolved
