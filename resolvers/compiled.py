@@ -39,11 +39,11 @@ from resolvers.compiling import (
     Planner,
     Resolved,
     converted,
-    switches,
 )
 from resolvers.context import Context
 from resolvers.documents import Document, Operation
 from resolvers.limits import fragments_of
+from resolvers.selection import switches
 
 _log = logging.getLogger(__name__)
 _KEPT_PLANS = 16  # of one document: by operation and switches

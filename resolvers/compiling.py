@@ -15,15 +15,12 @@ import strawberry
 from graphql import (
     FieldNode,
     FragmentDefinitionNode,
-    FragmentSpreadNode,
     GraphQLEnumType,
     GraphQLField,
     GraphQLObjectType,
-    InlineFragmentNode,
     ListValueNode,
     ObjectValueNode,
     OperationDefinitionNode,
-    SelectionNode,
     ValueNode,
     VariableNode,
     get_argument_values,
@@ -33,8 +30,6 @@ from graphql import (
     is_non_null_type,
     is_object_type,
 )
-from graphql.language import Visitor, visit
-from graphql.language.ast import DirectiveNode, Node
 from strawberry.types.arguments import convert_arguments
 
 from gateway.readpath.forms import (
@@ -56,7 +51,7 @@ from resolvers import pages
 from resolvers.lists import LISTS, ListField
 from resolvers.pages import Asked, Selected
 from resolvers.queries import LOOKUPS
-from resolvers.selection import Selection
+from resolvers.selection import Fields, Selection
 
 _MOST_MEMBERS = 2_000  # of a plan: whoever asks for more does not wait for its making
 # Values that GraphQL's own scalars show as they are.
@@ -102,23 +97,6 @@ class Plan:
     answer: Object
 
 
-def switches(node: Node) -> tuple[str, ...]:
-    """The variables that decide what is skipped or included."""
-    found = _Switches()
-    visit(node, found)
-    return tuple(sorted(found.names))
-
-
-class _Switches(Visitor):
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: set[str] = set()
-
-    def enter_directive(self, node: DirectiveNode, *_: object) -> None:
-        values = (argument.value for argument in node.arguments or ())
-        self.names |= {value.name.value for value in values if isinstance(value, VariableNode)}
-
-
 class Planner:
     """Makes the plan of one operation, `given` the values of its switches."""
 
@@ -142,7 +120,7 @@ class Planner:
         return Plan(operation=operation, fragments=self._info.fragments, answer=answer)
 
     def _object(self, type_: GraphQLObjectType, nodes: Iterable[Any]) -> Object:
-        fields = _Fields(self._schema, self._info, type_)
+        fields = Fields(self._schema, self._info, type_)
         for node in nodes:
             fields.collect(node.selection_set.selections)
         members = [self._member(type_, key, found) for key, found in fields.by_key.items()]
@@ -297,49 +275,3 @@ def _holds_variable(node: ValueNode) -> bool:
     if isinstance(node, ObjectValueNode):
         return any(_holds_variable(one.value) for one in node.fields)
     return isinstance(node, VariableNode)
-
-
-class _Fields:
-    """The fields that a selection has for one type, by their keys in the response, in their order."""
-
-    def __init__(self, schema: Any, info: Any, type_: GraphQLObjectType) -> None:
-        self._schema = schema
-        self._info = info
-        self._type = type_
-        self._spread: set[str] = set()
-        self.by_key: dict[str, list[FieldNode]] = {}
-
-    def collect(self, selections: Iterable[SelectionNode]) -> None:
-        for node in selections:
-            if leaves_out(node.directives, self._info.variable_values):
-                continue
-            if isinstance(node, FieldNode):
-                key = (node.alias or node.name).value
-                self.by_key.setdefault(key, []).append(node)
-            elif isinstance(node, FragmentSpreadNode):
-                name = node.name.value
-                if name not in self._spread:
-                    self._spread.add(name)
-                    self._fragment(self._info.fragments[name])
-            elif isinstance(node, InlineFragmentNode):
-                self._fragment(node)
-
-    def _fragment(self, node: FragmentDefinitionNode | InlineFragmentNode) -> None:
-        condition = node.type_condition
-        if condition is not None and condition.name.value != self._type.name:
-            other = self._schema.type_map[condition.name.value]
-            if not is_abstract_type(other) or not self._schema.is_sub_type(other, self._type):
-                return
-        self.collect(node.selection_set.selections)
-
-
-def leaves_out(directives: Iterable[DirectiveNode] | None, given: Mapping[str, Any]) -> bool:
-    """Whether what carries these directives is skipped, or not included."""
-    for directive in directives or ():
-        name = directive.name.value
-        if name in ("skip", "include"):
-            value: Any = (directive.arguments or ())[0].value
-            on = given[value.name.value] if isinstance(value, VariableNode) else value.value
-            if bool(on) is (name == "skip"):
-                return True
-    return False

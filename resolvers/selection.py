@@ -1,24 +1,28 @@
-"""What a caller selected below a field, as the shape of the rows to bring."""
+"""What a caller selected: the fields of a type as they stand in the answer, and the shape of the rows to bring."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from graphql import (
     DirectiveNode,
     FieldNode,
+    FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLObjectType,
     GraphQLResolveInfo,
     InlineFragmentNode,
+    Node,
     SelectionNode,
     VariableNode,
+    is_abstract_type,
 )
+from graphql.language import Visitor, visit
 
 from gateway.readpath.registry import TABLES, Table
 from gateway.readpath.shapes import Shape
 from resolvers.context import Context
 
 Nodes = Iterable[FieldNode]
-Fields = dict[str, list[FieldNode]]
 
 
 class Selection:
@@ -31,7 +35,7 @@ class Selection:
         self._variables: Any = info.variable_values
         # A fragment on an interface holds for every type that implements it.
         self._types = {type_name, "Node"}
-        self.fields: Fields = {}
+        self.fields: dict[str, list[FieldNode]] = {}
         for node in nodes:
             if node.selection_set is not None:
                 self._collect(node.selection_set.selections)
@@ -59,7 +63,7 @@ class Selection:
 
     def _collect(self, selections: Iterable[SelectionNode]) -> None:
         for node in selections:
-            if any(self._leaves_out(directive) for directive in node.directives or ()):
+            if leaves_out(node.directives, self._variables):
                 continue
             match node:
                 case FieldNode():
@@ -75,13 +79,65 @@ class Selection:
                 case _:  # GraphQL knows no fourth
                     raise TypeError(node)
 
-    def _leaves_out(self, directive: DirectiveNode) -> bool:
+
+class Fields:
+    """The fields that a selection has for one type, by their keys in the response, in their order."""
+
+    def __init__(self, schema: Any, info: Any, type_: GraphQLObjectType) -> None:
+        self._schema = schema
+        self._info = info
+        self._type = type_
+        self._spread: set[str] = set()
+        self.by_key: dict[str, list[FieldNode]] = {}
+
+    def collect(self, selections: Iterable[SelectionNode]) -> None:
+        for node in selections:
+            if leaves_out(node.directives, self._info.variable_values):
+                continue
+            if isinstance(node, FieldNode):
+                key = (node.alias or node.name).value
+                self.by_key.setdefault(key, []).append(node)
+            elif isinstance(node, FragmentSpreadNode):
+                name = node.name.value
+                if name not in self._spread:
+                    self._spread.add(name)
+                    self._fragment(self._info.fragments[name])
+            elif isinstance(node, InlineFragmentNode):
+                self._fragment(node)
+
+    def _fragment(self, node: FragmentDefinitionNode | InlineFragmentNode) -> None:
+        condition = node.type_condition
+        if condition is not None and condition.name.value != self._type.name:
+            other = self._schema.type_map[condition.name.value]
+            if not is_abstract_type(other) or not self._schema.is_sub_type(other, self._type):
+                return
+        self.collect(node.selection_set.selections)
+
+
+def leaves_out(directives: Iterable[DirectiveNode] | None, given: Mapping[str, Any]) -> bool:
+    """Whether what carries these directives is skipped, or not included."""
+    for directive in directives or ():
         name = directive.name.value
-        if name not in ("skip", "include"):
-            return False
-        value: Any = (directive.arguments or ())[0].value
-        if isinstance(value, VariableNode):
-            given = bool(self._variables[value.name.value])
-        else:
-            given = bool(value.value)
-        return given is (name == "skip")
+        if name in ("skip", "include"):
+            value: Any = (directive.arguments or ())[0].value
+            on = given[value.name.value] if isinstance(value, VariableNode) else value.value
+            if bool(on) is (name == "skip"):
+                return True
+    return False
+
+
+def switches(node: Node) -> tuple[str, ...]:
+    """The variables that decide what is skipped or included."""
+    found = _Switches()
+    visit(node, found)
+    return tuple(sorted(found.names))
+
+
+class _Switches(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def enter_directive(self, node: DirectiveNode, *_: object) -> None:
+        values = (argument.value for argument in node.arguments or ())
+        self.names |= {value.name.value for value in values if isinstance(value, VariableNode)}
