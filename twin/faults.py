@@ -237,6 +237,15 @@ def _cut_page(answer: Answer, _: Fault) -> None:
     page = _page(answer)
     if isinstance(page, list):
         answer.body = json.dumps(page[: len(page) // 2]).encode()
+    elif (members := _members(page)) is not None:
+        page["members"] = members[: len(members) // 2]
+        answer.body = json.dumps(page).encode()
+
+
+def _members(page: JSON) -> list[JSON] | None:
+    """Of a page of Names and Roles, which is an object."""
+    members = page.get("members") if isinstance(page, dict) else None
+    return members if isinstance(members, list) else None
 
 
 def _empty(answer: Answer, _: Fault) -> None:
@@ -245,8 +254,9 @@ def _empty(answer: Answer, _: Fault) -> None:
 
 
 def _empty_list(answer: Answer, _: Fault) -> None:
+    page = _page(answer)
     answer.status = 200
-    answer.body = b"[]"
+    answer.body = b"[]" if _members(page) is None else json.dumps(page | {"members": []}).encode()
 
 
 def _link_missing(answer: Answer, _: Fault) -> None:

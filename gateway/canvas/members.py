@@ -40,7 +40,15 @@ class Roster:
     context_id: str | None = None
     differences: str | None = None
 
-    def add(self, container: Json) -> None:
+    def completed_by(self, other: "Roster") -> "Roster":
+        """Whoever stands on either list, as the other one tells where it does."""
+        self.people.update(other.people)
+        self.memberships.update(other.memberships)
+        self.differences = other.differences or self.differences
+        return self
+
+    def add(self, container: Json) -> int:
+        """How many the page shows."""
         members = container.get("members")
         if not isinstance(members, list):
             raise CutShort("a membership list came without its members")
@@ -49,6 +57,7 @@ class Roster:
             self.context_id = _said(context.get("id")) or self.context_id
         for member in members:
             self._add(member)
+        return len(members)
 
     def _add(self, member: object) -> None:
         sub = _said(member.get("user_id")) if isinstance(member, Mapping) else None

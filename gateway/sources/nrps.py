@@ -20,11 +20,11 @@ from gateway.errors import AddressRefused, CutShort, NotThere, RequestRefused, S
 from gateway.http.addresses import origin
 from gateway.identity import Trust
 from gateway.merge import Guard, Reading
-from gateway.needs import ROSTERS, Need, ScopeKind, Subject
+from gateway.needs import ROSTERS, Need, Scope, ScopeKind, Subject
 from gateway.offers import Offer, Toll
 from gateway.prices import Endpoint, PriceBook, pages
 from gateway.sources.differences import Differences
-from gateway.store import institutions, lti_contexts, memberships, taking
+from gateway.store import institutions, lti_contexts, memberships, scopes, taking
 from gateway.store.lti_contexts import LaunchedFrom
 from gateway.uow import Database
 from gateway.viewer import Viewer
@@ -272,7 +272,7 @@ class NrpsSource:
 
     async def _pulled(self, service: _Service, course: int, call: Call) -> Roster:
         """With custom fields where they may say whom an unknown `sub` is: they cost Canvas several times as much."""
-        roster = await self._pull(service, call)
+        roster, once = await self._pull(service, call), True
         if service.of_canvas and service.registration.scope not in self._without_canvas_ids:
             known = await memberships.known_subs(
                 self._database,
@@ -281,15 +281,25 @@ class NrpsSource:
                 scope=service.registration.scope,
             )
             if not known.issuperset(roster.people):
-                roster = await self._pull(service, call, with_message=True)
-                if not any(person.canvas_id for person in roster.people.values()):
+                told = await self._pull(service, call, with_message=True)
+                if not any(person.canvas_id for person in told.people.values()):
                     self._without_canvas_ids.add(service.registration.scope)
-        if await self._misses_somebody(service, course, roster):
-            again = await self._pull(service, call)
-            again.people.update(roster.people)
-            again.memberships.update(roster.memberships)
-            return again
+                roster, once = roster.completed_by(told), False
+        if (once and await self._is_first(course)) or await self._misses_somebody(
+            service, course, roster
+        ):
+            return (await self._pull(service, call)).completed_by(roster)
         return roster
+
+    async def _is_first(self, course: int) -> bool:
+        """Then nobody is known who could be missed."""
+        return not await scopes.read_whole_before(
+            self._database,
+            self._institution_id,
+            Scope(kind=ScopeKind.COURSE, id=course),
+            authority="platform",
+            source=Source.NRPS,
+        )
 
     async def _misses_somebody(self, service: _Service, course: int, roster: Roster) -> bool:
         known = await memberships.nameable(
@@ -315,8 +325,11 @@ class NrpsSource:
             MEDIA_TYPE,
             names_its_pages=service.of_canvas,
         )
+        before = LONGEST_PAGE
         async for container in pulled:
-            roster.add(container.body)
+            if service.of_canvas and before < LONGEST_PAGE:
+                raise CutShort("a page inside the membership list was short")
+            before = roster.add(container.body)
             roster.differences = container.differences or roster.differences
             if service.of_canvas and roster.context_id not in (None, service.context_id):
                 raise CutShort("the membership list that came is another course's")

@@ -138,16 +138,21 @@ async def unnumbered(
 
 
 async def read_whole_before(
-    database: Database, institution_id: int, scope: Scope, *, authority: str
+    database: Database,
+    institution_id: int,
+    scope: Scope,
+    *,
+    authority: str,
+    source: Source = Source.ENROLLMENTS_API,
 ) -> bool:
-    """Whether the Enrollments API has shown these eyes all that they see of this scope before."""
+    """Whether the source has shown these eyes all that they see of this scope before."""
     rows = await database.rows(
         "select 1 as one from coverage where institution_id = $1 and scope_kind = $2 and scope_id = $3"
         " and source = $4 and authority = $5 and whole limit 1",
         institution_id,
         scope.kind.value,
         scope.id,
-        Source.ENROLLMENTS_API.value,
+        source.value,
         authority,
     )
     return bool(rows)

@@ -78,7 +78,8 @@ class Case:
     """A source and a scope. `enrolled`: Canvas's ids of what a whole read of it shows; `kept`: of what the store does.
 
     `others`: who must stay beside them. `prepare`: what happens while the scope is known, before it is broken. `uncounted`: of a
-    person's enrollments Canvas keeps no count, so what it leaves out of all lists, and nobody has heard of, cannot be seen.
+    person's enrollments Canvas keeps no count, so what it leaves out of all lists, and nobody has heard of, cannot be seen. `due`: whether the read itself left it to
+    another source: then nobody is answered from it while that can be asked.
     """
 
     path: str
@@ -91,6 +92,7 @@ class Case:
     others: Callable[[], set[str]] = set
     prepare: Callable[[], Awaitable[object]] | None = None
     uncounted: bool = False
+    due: Callable[[], Awaitable[bool]] | None = None
     counts: Counter[str] = field(default_factory=Counter)
     said: list[str] = field(default_factory=list)
 
@@ -108,6 +110,9 @@ class Case:
         if denied and self.uncounted and when == "at first" and self._leaves_out(fault):
             self.counts["cannot be seen"] += 1
             denied = set()
+        if (dropped or denied) and self.due is not None and await self.due():
+            self.counts["questioned"] += len(dropped | denied)
+            dropped, denied = set(), set()
         self.counts["reads"] += 1
         self.counts["whole"] += whole
         self.counts["dropped"] += len(dropped)

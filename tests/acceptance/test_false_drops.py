@@ -14,6 +14,7 @@ import stamina
 
 from gateway.errors import SourceError
 from gateway.http.client import Client
+from gateway.needs import Scope
 from gateway.uow import Database, Transaction
 from models.roster import ROSTER_STATES
 from tests.acceptance.dropping import (
@@ -31,6 +32,7 @@ from twin.records import Course, Section
 
 _OFFSET = 10**13
 _PAIRS = 25
+UNCOUNTED = ("person", "own", "nrps", "small class")
 
 
 async def _attempt(read: Awaitable[Any]) -> bool:
@@ -147,7 +149,13 @@ async def _members(readers: Readers, course: Course) -> Case:
         enrolled=lambda: _active_people(readers.twin, course),
         kept=lambda: _in_memberships(readers, gone=False),
         ended=lambda: _in_memberships(readers, gone=True),
+        due=lambda: _is_due(readers, scope),
+        prepare=lambda: readers.read(readers.need(scope)),  # which settles what was due
     )
+
+
+async def _is_due(readers: Readers, scope: Scope) -> bool:
+    return bool(await readers.rows("due_scope", f"scope_id = {scope.id}"))
 
 
 async def _report(readers: Readers) -> Case:
@@ -298,7 +306,7 @@ async def _with_a_twin(
         async with Client(allows_private_networks=True) as http:
             readers = await Readers.open(twin, database, http)
             case = await CASES[name](readers)
-            case.name, case.uncounted = name, name in ("person", "own")
+            case.name, case.uncounted = name, name in UNCOUNTED
             if only:
                 case.faults = {fault: case.faults[fault] for fault in only}
             if pairs:
@@ -312,4 +320,4 @@ async def _with_a_twin(
     assert case.counts["reads"] > 2 * len(case.faults)
 
 
-_SHOWN = ("reads", "whole", "dropped", "denied", "cannot be seen")
+_SHOWN = ("reads", "whole", "dropped", "denied", "questioned", "cannot be seen")

@@ -246,7 +246,7 @@ class Readers:
         """As if none had ever been read; courses, sections and people stay."""
 
         async def work(tx: Transaction) -> None:
-            for table in ("enrollment", "membership", "coverage"):
+            for table in ("enrollment", "membership", "coverage", "due_scope"):
                 await tx.run(f"delete from {table} where institution_id = $1", self.school.id)
 
         await self.database.transact(work)
