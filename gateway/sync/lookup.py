@@ -24,15 +24,16 @@ class Once:
         self._lines.append(lines.to_numpy())
 
     def repeated(self) -> Hashes:
-        """The lines of all rows but the first of each key, sorted."""
+        """The lines of all rows but the first of each key, sorted. What was added is let go: it is large."""
         if not self._keys:
             return np.empty(0, dtype=np.int64)
-        keys = np.concatenate(self._keys)
+        keys, lines = np.concatenate(self._keys), np.concatenate(self._lines)
+        self._keys, self._lines = [], []
         if len(keys) < 2 or (keys[1:] > keys[:-1]).all():
             return np.empty(0, dtype=np.int64)
         again = keys != 0
         again[np.unique(keys, return_index=True)[1]] = False
-        return np.sort(np.concatenate(self._lines)[again])
+        return np.sort(lines[again])
 
 
 class Lookup:
