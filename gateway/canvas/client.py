@@ -36,6 +36,7 @@ STRING_IDS = "application/json+canvas-string-ids"  # ids pass 2^53
 PAGE_SIZE = 100
 MOST_PAGES = 2_000  # 200,000 rows: more than any course has; beyond it, paging is broken
 READ_ATTEMPTS = 4
+LONGEST_WAIT = 1.5  # seconds before a read is repeated
 
 
 class Credential(Protocol):
@@ -203,8 +204,13 @@ class Canvas:
                 continue
 
     async def _read(self, call: Call, url: str, accept: str = STRING_IDS) -> Response:
+        # full jitter: those who failed together do not come back together
         async for attempt in stamina.retry_context(
-            on=_worth_repeating, attempts=READ_ATTEMPTS, timeout=None
+            on=_worth_repeating,
+            attempts=READ_ATTEMPTS,
+            timeout=None,
+            wait_initial=0.0,
+            wait_jitter=LONGEST_WAIT,
         ):
             with attempt:
                 return await self._sent(call, "GET", url, (), accept)
