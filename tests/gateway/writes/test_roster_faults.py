@@ -15,7 +15,6 @@ from tests.gateway.writes.bulk import Bulk, bulk
 from tests.upstream import Upstream
 from twin.faults import Kind
 from twin.records import User
-from twin.roles import built_in_role_id
 
 S = EnrollmentState
 ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -75,8 +74,8 @@ def standing(many: Bulk) -> School:
 
 
 def of(many: Bulk, user: User) -> tuple[int, int, str, int]:
-    role = built_in_role_id(many.twin.school, "StudentEnrollment")
-    return user.id, many.section.id, "StudentEnrollment", role
+    """In the role that they have there: a row that tells of no role leaves it as it is."""
+    return user.id, many.section.id, "StudentEnrollment", many.row_of(user).role_id
 
 
 def wished(many: Bulk, users: Iterator[User]) -> dict[User, EnrollmentState]:
