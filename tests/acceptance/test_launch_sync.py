@@ -159,7 +159,7 @@ def test_what_takes_longer_is_read_behind_the_page_which_says_so(
     assert lti_alone.cast.people["unicode"].sortable_name in shown()
 
 
-@pytest.mark.parametrize("when", ["asked for", "under way"])
+@pytest.mark.parametrize("when", [pytest.param("asked for", marks=pytest.mark.prove), "under way"])
 def test_what_is_read_behind_the_page_outlives_kill_9(
     tmp_path: Path, browser: httpx.Client, when: str
 ) -> None:

@@ -4,10 +4,21 @@ import json
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from gateway.store import institutions
 from gateway.uow import Database, Dialect, Row
 from tests.gateway.sync.conftest import School
 
+# What is loaded when a process is killed, on which database; a proof runs all four.
+LOADS = [
+    pytest.param("sqlite", "first", id="sqlite-first"),
+    pytest.param("postgres", "second", id="postgres-second", marks=pytest.mark.postgres),
+    pytest.param("sqlite", "second", id="sqlite-second", marks=pytest.mark.prove),
+    pytest.param(
+        "postgres", "first", id="postgres-first", marks=[pytest.mark.postgres, pytest.mark.prove]
+    ),
+]
 _REFERENCES = (
     "course",
     "section",

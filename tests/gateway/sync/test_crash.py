@@ -13,7 +13,7 @@ from bench.generate_report import write_zip
 from gateway.store import schema
 from gateway.uow import Database
 from tests.gateway.sync import crash
-from tests.gateway.sync.copies import state_of
+from tests.gateway.sync.copies import LOADS, state_of
 from tests.gateway.sync.servers import Copy
 
 FIRST, SECOND = datetime(2026, 9, 1, 1, tzinfo=UTC), datetime(2026, 9, 1, 2, tzinfo=UTC)
@@ -35,7 +35,7 @@ async def _killed(url: str, path: Path, as_of: datetime, last: int, when: str) -
     return await process.wait()
 
 
-@pytest.mark.parametrize("load", ["first", "second"])
+@pytest.mark.parametrize(("engine", "load"), LOADS, indirect=["engine"])
 async def test_a_killed_import_is_taken_up_where_it_stopped(
     database_url: str, copies: Copy, tmp_path: Path, load: str, request: pytest.FixtureRequest
 ) -> None:

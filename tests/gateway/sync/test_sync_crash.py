@@ -13,7 +13,7 @@ from gateway.store import schema
 from gateway.uow import Database
 from models.roster import SyncRunState
 from tests.gateway.sync import crash, sync_crash
-from tests.gateway.sync.copies import state_of
+from tests.gateway.sync.copies import LOADS, state_of
 from tests.gateway.sync.servers import Copy
 from tests.gateway.sync.sync_crash import BEGAN
 
@@ -28,7 +28,7 @@ async def _killed(url: str, path: Path, run_id: int, last: int, when: str) -> in
     return await process.wait()
 
 
-@pytest.mark.parametrize("load", ["first", "second"])
+@pytest.mark.parametrize(("engine", "load"), LOADS, indirect=["engine"])
 async def test_a_killed_sync_ends_as_an_undisturbed_one(
     database_url: str, copies: Copy, tmp_path: Path, load: str, proving: bool
 ) -> None:
