@@ -4,8 +4,8 @@ PYTHON ?= python3
 PORT ?= 8000
 TWIN_PORT ?= 9000
 BIN := .venv/bin
-# Four on two cores, as tests wait for servers and browsers too; the slow ones, which acceptance/ holds, begin first.
-PARALLEL := -n 4 --dist loadfile --no-loadscope-reorder
+# Three on two cores, as tests wait for servers and browsers too; the slow ones, which acceptance/ holds, begin first.
+PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help run test prove bench sure lint fix schema lock clean graphiql node-ready
 

@@ -127,6 +127,7 @@ class NrpsSource:
             if course not in launched:
                 continue
             registration, obstacle = await self._asked_by(launched[course])
+            times = 1 if course in shown else 2  # a first list is read again, lest it was cut
             found.append(
                 Offer(
                     source=self.source,
@@ -135,7 +136,7 @@ class NrpsSource:
                     groups=shown.get(course, shown.get(0, _AT_FIRST)),
                     states=_ACTIVE,
                     as_of=now,
-                    price=page.price(pages(Endpoint.MEMBER_PAGE, rows.get(course))),
+                    price=page.price(times * pages(Endpoint.MEMBER_PAGE, rows.get(course))),
                     toll=None if registration is None else await self._toll(registration),
                     obstacle=obstacle,
                     obstacle_kind=GapReason.NOT_PERMITTED,
